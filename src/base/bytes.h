@@ -1,0 +1,81 @@
+// Text as bytes: ASCII case rules and number parsing that never look past the given span, never allocate
+// and never consult the locale. `Bytes` is std::string_view because most wire bytes here are text.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <string_view>
+
+namespace headrace::base {
+
+using Bytes = std::string_view;
+
+constexpr char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
+constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
+constexpr bool is_blank(char c) { return c == ' ' || c == '\t'; }
+
+// Value of one hexadecimal digit, or -1.
+constexpr int hex_value(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+// REQUIRES: `lowered` is already lower case.
+constexpr bool equals_lowered(Bytes text, Bytes lowered) {
+  if (text.size() != lowered.size()) return false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (lower(text[i]) != lowered[i]) return false;
+  }
+  return true;
+}
+
+constexpr Bytes trim_blanks(Bytes text) {
+  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
+  return text;
+}
+
+// Decimal digits only, at least one, no sign, no overflow.
+constexpr std::optional<std::uint64_t> parse_decimal(Bytes text) {
+  if (text.empty()) return std::nullopt;
+  std::uint64_t value = 0;
+  for (const char c : text) {
+    if (!is_digit(c)) return std::nullopt;
+    const auto digit = static_cast<std::uint64_t>(c - '0');
+    if (value > (UINT64_MAX - digit) / 10) return std::nullopt;
+    value = value * 10 + digit;
+  }
+  return value;
+}
+
+// Writes `value` in decimal at `out` (room for 20 characters) and returns the end.
+inline char* write_decimal(char* out, std::uint64_t value) {
+  char digits[20];
+  std::size_t count = 0;
+  do {
+    digits[count++] = static_cast<char>('0' + value % 10);
+    value /= 10;
+  } while (value != 0);
+  while (count != 0) *out++ = digits[--count];
+  return out;
+}
+
+// Writes `value` in lower-case hexadecimal without leading zeros (room for 16) and returns the end.
+inline char* write_hex(char* out, std::uint64_t value) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  int shift = 60;
+  while (shift > 0 && (value >> shift) == 0) shift -= 4;
+  for (; shift >= 0; shift -= 4) *out++ = kDigits[(value >> shift) & 15];
+  return out;
+}
+
+inline char* write_bytes(char* out, Bytes text) {
+  std::memcpy(out, text.data(), text.size());
+  return out + text.size();
+}
+
+}  // namespace headrace::base

@@ -1,0 +1,57 @@
+// Every bound of the program, with its reason. Reaching one is an error (or the rule named here), never
+// growth. Bounds an operator may want to move have their default here and their key in the configuration.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/time.h"
+
+namespace headrace::base::limits {
+
+// -- client requests
+inline constexpr std::size_t kHeadBytes = 32 * 1024;         // request head; above: 431
+inline constexpr std::size_t kHeadFields = 100;              // fields of a head; above: 431
+inline constexpr std::size_t kTargetBytes = 8 * 1024;        // request target; above: 414
+inline constexpr std::size_t kLeadingCrlfs = 8;              // empty lines before a request line
+inline constexpr std::size_t kChunkExtensionBytes = 4096;    // of one body in all
+inline constexpr std::size_t kTrailerFields = 100;           // read, never forwarded
+inline constexpr std::size_t kTrailerBytes = 16 * 1024;
+inline constexpr std::size_t kChunkSizeDigits = 16;          // hex digits of a chunk size
+inline constexpr std::size_t kBodyBytesDefault = 32u << 20;  // request body; above: 413
+inline constexpr std::size_t kPipelinedBytes = 64 * 1024;    // bytes held behind a running request
+inline constexpr Nanos kHeadTimeout = 10 * base::kSecond;    // from its first byte to its last
+inline constexpr Nanos kBodyGrace = 5 * base::kSecond;       // after that the body must keep this rate:
+inline constexpr std::size_t kBodyBytesPerSecond = 1000;
+inline constexpr Nanos kWriteStallTimeout = 30 * base::kSecond;  // a reader without progress is cut
+inline constexpr Nanos kKeepAliveTimeout = 600 * base::kSecond;  // idle client connection
+inline constexpr Nanos kLingerTimeout = 2 * base::kSecond;       // reading on after a final reply
+inline constexpr std::size_t kLingerBytes = 1u << 20;
+
+// -- upstream answers
+inline constexpr std::size_t kAnswerHeadBytes = 64 * 1024;  // above: 502
+inline constexpr std::size_t kInterimAnswers = 8;           // 1xx heads before the real one; above: 502
+inline constexpr std::size_t kHoldBytes = 256 * 1024;       // held before the commit point; full commits
+inline constexpr std::size_t kEventBytes = 64 * 1024;       // a longer event flows in pieces
+
+// -- relay
+inline constexpr std::size_t kPauseBytes = 64 * 1024;   // queued to one client: stop reading upstream
+inline constexpr std::size_t kResumeBytes = 16 * 1024;  // and start again below this
+inline constexpr std::size_t kSmallPieceBytes = 2048;   // pieces up to this are coalesced when busy
+inline constexpr std::size_t kCoalesceBytes = 16 * 1024;  // memcpy + send beats sendmsg up to here
+inline constexpr std::size_t kSendSegments = 16;          // iovecs of one sendmsg
+
+// -- a worker
+inline constexpr std::size_t kClientConnections = 16384;    // above: 503 and close
+inline constexpr std::size_t kUpstreamConnections = 16384;  // all origins together
+inline constexpr std::size_t kIdlePerOrigin = 256;          // pooled, LIFO; the oldest goes first
+inline constexpr Nanos kPoolIdleTimeout = 55 * base::kSecond;  // below the usual 60 s of servers
+inline constexpr Nanos kLoopTick = base::kSecond;              // an idle worker wakes this often
+
+// -- routes (defaults)
+inline constexpr Nanos kConnectTimeout = 2 * base::kSecond;
+inline constexpr Nanos kIdleTimeout = 60 * base::kSecond;
+inline constexpr Nanos kTotalTimeout = 600 * base::kSecond;
+inline constexpr Nanos kDrainTimeout = 25 * base::kSecond;
+
+}  // namespace headrace::base::limits

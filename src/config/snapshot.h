@@ -1,0 +1,89 @@
+// The configuration as the program uses it: immutable, built once by config/load and swapped whole at reload.
+// Plain data; nothing here knows where it came from.
+#pragma once
+
+#include <sys/socket.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/limits.h"
+#include "base/time.h"
+
+namespace headrace::config {
+
+using base::Nanos;
+
+enum class Backend : std::uint8_t { automatic, io_uring, epoll };
+enum class Busy : std::uint8_t { automatic, always, off };
+enum class HalfClose : std::uint8_t { cancel, ignore };
+
+// A place to listen: "127.0.0.1:8080", "[::1]:8080", "unix:/run/headrace.sock", "unix:@name".
+struct Listen {
+  std::string address;
+  std::uint32_t mode = 0660;  // unix sockets
+  std::string group;          // unix sockets; empty: unchanged
+  HalfClose half_close = HalfClose::cancel;
+};
+
+struct IoOptions {
+  Backend backend = Backend::automatic;
+  bool tiny = false;          // test mode: 8 entries, 2 buffers of 64 B, pools of 1
+  std::string compat;         // "6.1": use no newer kernel feature
+};
+
+struct Limits {
+  std::size_t body_bytes = base::limits::kBodyBytesDefault;
+  std::size_t client_connections = base::limits::kClientConnections;
+  Nanos head_timeout = base::limits::kHeadTimeout;
+  Nanos body_grace = base::limits::kBodyGrace;
+  Nanos write_stall_timeout = base::limits::kWriteStallTimeout;
+  Nanos keep_alive_timeout = base::limits::kKeepAliveTimeout;
+};
+
+struct Provider {
+  std::string name;
+  std::string dialect = "openai";
+  std::string scheme;     // "http"
+  std::string host;       // name or address, without brackets; the socket path of http+unix
+  std::uint16_t port = 80;
+  std::string authority;  // the Host field we send
+  std::string base_path;  // "/v1", no trailing slash
+  std::string api_key;    // never logged
+  bool is_private = false;  // plaintext with a key is allowed only to loopback or a private provider
+  std::vector<sockaddr_storage> addresses;  // resolved by the control thread; empty: not resolved (yet)
+};
+
+struct Target {
+  std::string name;        // metric label: provider, or provider/model
+  std::size_t provider = 0;  // index into Snapshot::providers
+  std::string model;       // sent instead of the client's; empty: as it came
+};
+
+struct Route {
+  std::string model;  // what the client asks for: exact, or a glob with `*`
+  std::vector<Target> targets;
+  Nanos connect_timeout = base::limits::kConnectTimeout;
+  Nanos first_token_timeout = 0;  // 0: off
+  Nanos idle_timeout = base::limits::kIdleTimeout;
+  Nanos total_timeout = base::limits::kTotalTimeout;
+  bool reasoning_is_useful = false;  // a reasoning delta reaches the commit point
+};
+
+struct Snapshot {
+  std::vector<Listen> listen;
+  std::string admin;           // address of the admin listener; empty: none
+  std::uint32_t workers = 0;   // 0: from affinity and cgroup quota
+  Busy busy = Busy::automatic;
+  bool pin = false;
+  IoOptions io;
+  Limits limits;
+  Nanos drain_timeout = base::limits::kDrainTimeout;
+  Nanos drain_delay = 0;
+  std::vector<Provider> providers;
+  std::vector<Route> routes;
+  std::uint64_t epoch = 0;     // counts up with every snapshot that goes live
+};
+
+}  // namespace headrace::config

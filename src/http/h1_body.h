@@ -1,0 +1,45 @@
+// Finds the payload inside a message body: by length, by chunks or until the connection closes. In place and
+// resumable at any byte; bounds on chunk sizes, extensions and trailers are in base/limits.h. Trailers are
+// checked and dropped.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/error.h"
+#include "http/message.h"
+
+namespace headrace::http {
+
+class H1Body {
+ public:
+  enum class State : std::uint8_t {
+    need_more,  // all input was used, the body goes on
+    payload,    // `payload` bytes follow the `framing` bytes
+    done,       // the body ended behind the `framing` bytes; what follows belongs to the next message
+    failed,     // malformed: the connection is of no use any more
+  };
+  struct Step {
+    State state;
+    std::size_t framing;  // bytes of framing (or nothing) at the front of the input
+    std::size_t payload;  // bytes of payload behind them
+  };
+
+  void start(Framing framing, std::uint64_t content_length);
+  // One step over `input`; the caller drops framing + payload bytes from the front and calls again.
+  Step next(Bytes input);
+
+  bool done() const { return phase_ == Phase::done; }
+  // Ends a body that runs until the connection closes. True when it is complete with that.
+  bool finish_at_eof();
+  base::Errc error() const { return error_; }  // bad_request; body_too_large is the caller's to find
+
+ private:
+  enum class Phase : std::uint8_t { length, until_close, size, extension, size_lf, data, data_cr, data_lf,
+                                    trailer, done, failed };
+  Phase phase_ = Phase::done;
+  base::Errc error_ = base::Errc::ok;
+  std::uint64_t left_ = 0;
+};
+
+}  // namespace headrace::http
