@@ -54,4 +54,16 @@ inline constexpr Nanos kIdleTimeout = 60 * base::kSecond;
 inline constexpr Nanos kTotalTimeout = 600 * base::kSecond;
 inline constexpr Nanos kDrainTimeout = 25 * base::kSecond;
 
+// -- configuration (start-up and reload; a fault when reached)
+inline constexpr std::size_t kConfigBytes = 1u << 20;    // the file
+inline constexpr std::size_t kConfigDepth = 32;          // maps and lists inside each other
+inline constexpr std::size_t kConfigValues = 32 * 1024;  // scalars, maps and lists in all
+inline constexpr std::size_t kConfigFaults = 100;        // told at once; the rest is counted
+inline constexpr std::size_t kSecretFileBytes = 64 * 1024;  // what ${file:...} names
+inline constexpr std::size_t kApiKeyBytes = 4096;           // must fit a request head
+inline constexpr std::size_t kModelNameBytes = 128;
+inline constexpr std::size_t kResolvedAddresses = 16;       // of one host name; the rest is dropped
+inline constexpr std::size_t kPassedSockets = 64;           // LISTEN_FDS
+inline constexpr Nanos kBindRetry = 200 * base::kMillisecond;  // a predecessor may still hold it
+
 }  // namespace headrace::base::limits

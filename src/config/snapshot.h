@@ -1,5 +1,5 @@
-// The configuration as the program uses it: immutable, built once by config/load and swapped whole at reload.
-// Plain data; nothing here knows where it came from.
+// The configuration as the program uses it: immutable, built once by config/load and swapped whole
+// at reload. Plain data; nothing here knows where it came from.
 #pragma once
 
 #include <sys/socket.h>
@@ -17,6 +17,7 @@ using base::Nanos;
 
 enum class Backend : std::uint8_t { automatic, io_uring, epoll };
 enum class Busy : std::uint8_t { automatic, always, off };
+enum class Pin : std::uint8_t { automatic, on, off };  // config/host.h decides `automatic`
 enum class HalfClose : std::uint8_t { cancel, ignore };
 
 // A place to listen: "127.0.0.1:8080", "[::1]:8080", "unix:/run/headrace.sock", "unix:@name".
@@ -29,8 +30,8 @@ struct Listen {
 
 struct IoOptions {
   Backend backend = Backend::automatic;
-  bool tiny = false;          // test mode: 8 entries, 2 buffers of 64 B, pools of 1
-  std::string compat;         // "6.1": use no newer kernel feature
+  bool tiny = false;   // test mode: 8 entries, 2 buffers of 64 B, pools of 1
+  std::string compat;  // "6.1": use no newer kernel feature
 };
 
 struct Limits {
@@ -45,20 +46,23 @@ struct Limits {
 struct Provider {
   std::string name;
   std::string dialect = "openai";
-  std::string scheme;     // "http"
-  std::string host;       // name or address, without brackets; the socket path of http+unix
+  std::string base_url;  // as it was configured, for people; the fields below are what is used
+  std::string scheme;    // "http"
+  std::string host;      // name or address, without brackets; the socket path of http+unix
   std::uint16_t port = 80;
   std::string authority;  // the Host field we send
   std::string base_path;  // "/v1", no trailing slash
   std::string api_key;    // never logged
-  bool is_private = false;  // plaintext with a key is allowed only to loopback or a private provider
-  std::vector<sockaddr_storage> addresses;  // resolved by the control thread; empty: not resolved (yet)
+  bool is_private =
+      false;  // plaintext with a key is allowed only to loopback or a private provider
+  std::vector<sockaddr_storage>
+      addresses;  // resolved by the control thread; empty: not resolved (yet)
 };
 
 struct Target {
-  std::string name;        // metric label: provider, or provider/model
+  std::string name;          // metric label: provider, or provider/model
   std::size_t provider = 0;  // index into Snapshot::providers
-  std::string model;       // sent instead of the client's; empty: as it came
+  std::string model;         // sent instead of the client's; empty: as it came
 };
 
 struct Route {
@@ -73,17 +77,17 @@ struct Route {
 
 struct Snapshot {
   std::vector<Listen> listen;
-  std::string admin;           // address of the admin listener; empty: none
-  std::uint32_t workers = 0;   // 0: from affinity and cgroup quota
+  std::string admin;          // address of the admin listener; empty: none
+  std::uint32_t workers = 0;  // 0: from affinity and cgroup quota
   Busy busy = Busy::automatic;
-  bool pin = false;
+  Pin pin = Pin::automatic;
   IoOptions io;
   Limits limits;
   Nanos drain_timeout = base::limits::kDrainTimeout;
   Nanos drain_delay = 0;
   std::vector<Provider> providers;
   std::vector<Route> routes;
-  std::uint64_t epoch = 0;     // counts up with every snapshot that goes live
+  std::uint64_t epoch = 0;  // counts up with every snapshot that goes live
 };
 
 }  // namespace headrace::config
