@@ -33,7 +33,10 @@ inline constexpr std::size_t kErrorBodyBytes = 2048;  // room that every body an
 inline constexpr std::size_t kModelEchoBytes = 128;   // of a model name, before escaping
 
 // 499 for client_closed and client_stalled is for records only: nobody is there to read it.
-std::uint16_t http_status_of(base::Error error, const ErrorDetail& detail = {});
+// Anthropic's clients are told 500 and 529 where OpenAI's are told 502 and 503.
+std::uint16_t http_status_of(base::Error error,
+                             const ErrorDetail& detail = {},
+                             Family family = Family::openai);
 
 // Seconds for a Retry-After field, 0 for none: only faults that pass by themselves have one.
 std::uint32_t retry_after_seconds_of(base::Error error);

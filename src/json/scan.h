@@ -83,9 +83,4 @@ class ArrayWalk {
   Bytes rest_;
 };
 
-// The characters of a string that was checked before; `quoted` includes its quotes. Without escapes
-// this is a view into `quoted`; else they are written to `scratch`. Nullopt when they do not fit,
-// or when a lone surrogate makes them inexpressible in UTF-8.
-std::optional<Bytes> unescape(Bytes quoted, std::span<char> scratch);
-
 }  // namespace headrace::json

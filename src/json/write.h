@@ -41,7 +41,7 @@ class Writer {
 
  private:
   void before_value();
-  void put(char c);
+  void character(char c);
 
   char* begin_;
   char* next_;
