@@ -1,0 +1,59 @@
+// The client side of the probe: one keep-alive connection with one request at a time. What arrives
+// is compared with what the upstream sent, byte for byte. A connection that the server closes is a
+// fault. One thread.
+#pragma once
+
+#include <cstdint>
+
+#include "message_reader.h"
+#include "payload.h"
+#include "system.h"
+
+namespace headrace::probe {
+
+class Client;
+
+class ClientOwner {
+ public:
+  virtual void on_answer(Client& client) = 0;  // the whole answer was there and right
+  virtual void on_event(Client& client,
+                        Nanos transit) = 0;  // a content event: upstream write to here
+
+ protected:
+  ~ClientOwner() = default;
+};
+
+class Client final : public Pollable {
+ public:
+  Client(SpinLoop& loop, ClientOwner& owner, const Endpoint& server, bool stream);
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+  ~Client();
+
+  void send_request(std::uint64_t id);
+  void on_readable() override;
+
+  std::uint64_t id() const { return id_; }
+  std::uint64_t events() const { return events_; }
+  Nanos sent_at() const { return sent_at_; }
+
+ private:
+  void check_head();
+  void take_events();
+
+  SpinLoop& loop_;
+  ClientOwner& owner_;
+  int fd_;
+  bool stream_;
+  bool head_checked_ = false;
+  bool opened_ = false;  // the role event arrived
+  std::uint64_t id_ = 0;
+  std::uint64_t events_ = 0;
+  Nanos sent_at_ = 0;
+  MessageReader reader_{"the server"};
+  RequestText request_;
+  AnswerText answer_;
+  EventText event_;
+};
+
+}  // namespace headrace::probe

@@ -1,0 +1,110 @@
+#include "upstream.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+namespace headrace::probe {
+namespace {
+
+constexpr std::uint64_t kStreamsMax = 65536;
+constexpr std::string_view kNotFound =
+    "HTTP/1.1 404 Not Found\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}";
+
+}  // namespace
+
+void UpstreamConnection::on_readable() {
+  std::array<char, 16384> bytes;
+  const ssize_t count = recv(fd_, bytes.data(), bytes.size(), MSG_DONTWAIT);
+  if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (count <= 0) {
+    if (count == 0) reader_.finish();
+    upstream_.on_gone(*this);
+    return;
+  }
+  reader_.feed({bytes.data(), static_cast<std::size_t>(count)});
+  if (reader_.done()) upstream_.on_request(*this);
+}
+
+Upstream::Upstream(SpinLoop& loop, const Endpoint& endpoint, Kind kind)
+    : loop_(loop), kind_(kind), listener_(listen_on(endpoint)) {
+  loop_.add(listener_, *this);
+}
+
+Upstream::~Upstream() {
+  for (const auto& connection : connections_) {
+    if (!connection->gone()) close(connection->fd());
+  }
+  close(listener_);
+}
+
+void Upstream::on_readable() {
+  while (true) {
+    const int fd = accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0 && errno == EAGAIN) return;
+    if (fd < 0) die("accept: %s", std::strerror(errno));
+    connections_.push_back(std::make_unique<UpstreamConnection>(*this, fd));
+    loop_.add(fd, *connections_.back());
+    ++accepted_;
+  }
+}
+
+bool Upstream::has_stream(std::uint64_t stream) const {
+  return stream < carriers_.size() && carriers_[stream] != nullptr;
+}
+
+void Upstream::send_event(std::uint64_t stream) {
+  UpstreamConnection& carrier = carrier_of(stream);
+  send_all(carrier.fd(), event_.as_chunk(stream, carrier.sequence_++, now()), "an event");
+}
+
+void Upstream::end_stream(std::uint64_t stream) {
+  UpstreamConnection& carrier = carrier_of(stream);
+  send_all(carrier.fd(), stream_ending(), "the end of a stream");
+  carrier.stream_ = -1;
+  carriers_[stream] = nullptr;
+  carrier.reader_.reset();
+}
+
+void Upstream::on_request(UpstreamConnection& connection) {
+  if (connection.reader_.start_line() != "POST /v1/chat/completions HTTP/1.1") {
+    connection.reader_.reset();
+    send_all(connection.fd(), kNotFound, "a 404");
+    return;
+  }
+  const std::uint64_t id = RequestText::check_body(connection.reader_.body());
+  ++requests_;
+  if (kind_ == Kind::plain) {
+    connection.reader_.reset();
+    send_all(connection.fd(), answer_.with_id(id), "an answer");
+    return;
+  }
+  if (id >= kStreamsMax || has_stream(id))
+    die("stream %llu was asked for twice", static_cast<unsigned long long>(id));
+  if (carriers_.size() <= id) carriers_.resize(id + 1);
+  carriers_[id] = &connection;
+  connection.stream_ = static_cast<std::int64_t>(id);
+  connection.sequence_ = 0;
+  static const std::string opening = stream_opening();
+  send_all(connection.fd(), opening, "the start of a stream");
+}
+
+void Upstream::on_gone(UpstreamConnection& connection) {
+  if (connection.stream_ >= 0) die("the proxy dropped a running stream");
+  loop_.remove(connection.fd());
+  close(connection.fd());
+  connection.gone_ = true;
+}
+
+UpstreamConnection& Upstream::carrier_of(std::uint64_t stream) {
+  if (!has_stream(stream)) {
+    die("stream %llu never reached the upstream", static_cast<unsigned long long>(stream));
+  }
+  return *carriers_[stream];
+}
+
+}  // namespace headrace::probe

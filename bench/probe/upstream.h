@@ -1,0 +1,75 @@
+// The upstream side of the probe: it takes whatever connections the proxy pools, checks every
+// request to the byte and answers at once, or opens a stream whose events the workload then writes
+// when they are due. One thread; connections are bounded by the process's descriptors.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "message_reader.h"
+#include "payload.h"
+#include "system.h"
+
+namespace headrace::probe {
+
+class Upstream;
+
+class UpstreamConnection final : public Pollable {
+ public:
+  UpstreamConnection(Upstream& upstream, int fd) : upstream_(upstream), fd_(fd) {}
+  void on_readable() override;
+
+  int fd() const { return fd_; }
+  bool gone() const { return gone_; }
+
+ private:
+  friend class Upstream;
+
+  Upstream& upstream_;
+  int fd_;
+  bool gone_ = false;
+  std::int64_t stream_ = -1;  // the stream it carries now
+  std::uint64_t sequence_ = 0;
+  MessageReader reader_{"the proxy, as a client,"};
+};
+
+class Upstream final : public Pollable {
+ public:
+  enum class Kind : std::uint8_t { plain, stream };
+
+  Upstream(SpinLoop& loop, const Endpoint& endpoint, Kind kind);
+  Upstream(const Upstream&) = delete;
+  Upstream& operator=(const Upstream&) = delete;
+  ~Upstream();
+
+  void on_readable() override;  // accepts
+
+  std::uint64_t requests() const { return requests_; }
+  std::uint64_t connections() const { return accepted_; }
+
+  // -- streams; ids are small numbers, given by the client in its request
+  bool has_stream(std::uint64_t stream) const;
+  // Writes the next event of the stream; the stamp is taken right before the write.
+  void send_event(std::uint64_t stream);
+  void end_stream(std::uint64_t stream);
+
+ private:
+  friend class UpstreamConnection;
+
+  void on_request(UpstreamConnection& connection);
+  void on_gone(UpstreamConnection& connection);
+  UpstreamConnection& carrier_of(std::uint64_t stream);
+
+  SpinLoop& loop_;
+  Kind kind_;
+  int listener_;
+  std::uint64_t requests_ = 0;
+  std::uint64_t accepted_ = 0;
+  std::vector<std::unique_ptr<UpstreamConnection>> connections_;
+  std::vector<UpstreamConnection*> carriers_;  // by stream
+  AnswerText answer_;
+  EventText event_;
+};
+
+}  // namespace headrace::probe
