@@ -29,7 +29,7 @@ inline constexpr Nanos kLingerTimeout = 2 * base::kSecond;       // reading on a
 inline constexpr std::size_t kLingerBytes = 1u << 20;
 
 // -- upstream answers
-inline constexpr std::size_t kAnswerHeadBytes = 64 * 1024;  // above: 502
+inline constexpr std::size_t kAnswerHeadBytes = 56 * 1024;  // above: 502; offsets have 16 bits
 inline constexpr std::size_t kInterimAnswers = 8;           // 1xx heads before the real one; above: 502
 inline constexpr std::size_t kHoldBytes = 256 * 1024;       // held before the commit point; full commits
 inline constexpr std::size_t kEventBytes = 64 * 1024;       // a longer event flows in pieces

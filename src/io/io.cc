@@ -38,9 +38,9 @@ void Io::send_copy(Socket& socket, std::string_view bytes) {
   if (socket.state != Socket::State::open && socket.state != Socket::State::connecting) return;
   while (!bytes.empty()) {
     SliceQueue& queue = socket.queue;
+    // Tailroom is nobody's, in a receive buffer as in a block of ours: framing goes right behind its event.
     const bool may_append = queue.count() > socket.in_flight_slices &&
-                            queue.back().buffer() != nullptr &&
-                            queue.back().buffer()->home == &blocks_ && queue.back().tailroom() != 0;
+                            queue.back().buffer() != nullptr && queue.back().tailroom() != 0;
     if (!may_append) {
       const std::size_t wanted = std::max(bytes.size(), socket.sending() ? std::size_t{4000} : 0);
       Slice block = blocks_.take(std::min(wanted, base::limits::kCoalesceBytes));

@@ -1,0 +1,67 @@
+// Workshop: what a worker lends to its connections and exchanges. Everything here belongs to one worker and
+// is used on its thread only.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "base/prng.h"
+#include "base/slab.h"
+#include "config/snapshot.h"
+#include "io/io.h"
+#include "telemetry/ring.h"
+#include "upstream/pool.h"
+
+namespace headrace::proxy {
+
+class ClientConn;
+class Exchange;
+
+// A configuration that is live on this worker, or still used by exchanges that began under it.
+struct Live {
+  const config::Snapshot* snapshot = nullptr;
+  std::vector<upstream::Origin*> origins;  // by provider
+  std::uint64_t exchanges = 0;             // that hold on to it
+};
+
+// Plain numbers of one worker; published to the exporter between turns.
+struct Tally {
+  std::uint64_t clients_accepted = 0;
+  std::uint64_t clients_refused = 0;
+  std::uint64_t requests = 0;
+  std::uint64_t streams_open = 0;
+  std::uint64_t stale_retries = 0;
+  std::uint64_t cancels = 0;
+  std::uint64_t events_relayed = 0;
+  std::uint64_t bytes_copied = 0;
+  std::uint64_t holds_full = 0;
+  std::uint64_t records_dropped = 0;
+};
+
+struct Workshop {
+  Workshop(io::Io& io_in, upstream::Pool& pool_in, telemetry::RecordRing& records_in, std::uint64_t seed,
+           std::uint16_t worker_in, std::size_t clients_max);
+  ~Workshop();
+
+  io::Io& io;
+  upstream::Pool& pool;
+  telemetry::RecordRing& records;
+  base::Slab<ClientConn> clients;
+  base::Slab<Exchange> exchanges;
+  base::Prng random;
+  const std::uint16_t worker;
+  std::uint64_t sequence = 0;  // of the records
+  Tally tally;
+  Live* live = nullptr;
+  bool draining = false;
+
+  // The Date field's value for this second.
+  base::Bytes date();
+
+ private:
+  std::array<char, 32> date_{};
+  std::uint64_t date_second_ = 0;
+};
+
+}  // namespace headrace::proxy

@@ -1,0 +1,119 @@
+#include "upstream/pool.h"
+
+#include <algorithm>
+
+namespace headrace::upstream {
+
+Pool::Pool(io::Io& io, PoolOptions options)
+    : io_(io), options_(options), conns_(options.connections_max) {
+  sweep_timer_.bind<&Pool::on_sweep>(*this);
+}
+
+Pool::~Pool() {
+  io_.timers().cancel(sweep_timer_);
+  HEADRACE_ASSERT(empty());
+}
+
+Origin& Pool::origin(const std::string& name) {
+  for (const auto& origin : origins_) {
+    if (origin->name() == name) return *origin;
+  }
+  origins_.push_back(std::make_unique<Origin>(name));
+  return *origins_.back();
+}
+
+base::Result<UpstreamConn*> Pool::acquire(Origin& origin, base::Nanos connect_timeout, bool fresh) {
+  if (UpstreamConn* conn = fresh ? nullptr : origin.idle_.front(); conn != nullptr) {
+    conn->idle_link.unlink();
+    --origin.idle_count_;
+    --counters_.idle;
+    ++counters_.busy;
+    ++counters_.reuses;
+    return conn;
+  }
+  if (origin.endpoints_.empty()) return base::upstream_error(base::Errc::resolve_failed);
+  UpstreamConn* conn = conns_.make(io_, *this, origin);
+  if (conn == nullptr) return base::gateway_error(base::Errc::overloaded);
+  const base::Status status = conn->connect(io_.now() + connect_timeout);
+  if (!status) {
+    conns_.destroy(conn);
+    return status.error();
+  }
+  origin.all_.push_back(*conn);
+  ++counters_.connecting;
+  ++counters_.connects;
+  return conn;
+}
+
+void Pool::note_connected(UpstreamConn& conn) {
+  HEADRACE_ASSERT(conn.state_ == UpstreamConn::State::connecting);
+  --counters_.connecting;
+  ++counters_.busy;
+}
+
+void Pool::put_idle(UpstreamConn& conn) {
+  Origin& origin = conn.origin();
+  --counters_.busy;
+  ++counters_.idle;
+  ++origin.idle_count_;
+  origin.idle_.push_front(conn);
+  conn.idle_since = io_.now();
+  if (closing_) {
+    conn.retire(io::CloseHow::orderly);
+    return;
+  }
+  if (origin.idle_count_ > options_.idle_per_origin) origin.idle_.back()->retire(io::CloseHow::orderly);
+  if (!sweep_timer_.scheduled()) schedule_sweep();
+}
+
+// Called while the connection still has the state it leaves.
+void Pool::note_retired(UpstreamConn& conn) {
+  switch (conn.state_) {
+    case UpstreamConn::State::connecting: --counters_.connecting; break;
+    case UpstreamConn::State::idle:
+      if (conn.idle_link.linked()) {
+        conn.idle_link.unlink();
+        --conn.origin().idle_count_;
+        --counters_.idle;
+      } else {  // handed out, nothing sent yet
+        --counters_.busy;
+      }
+      break;
+    case UpstreamConn::State::busy: --counters_.busy; break;
+    case UpstreamConn::State::closing: break;
+  }
+}
+
+void Pool::bury(UpstreamConn& conn) {
+  conn.origin_link.unlink();
+  conns_.destroy(&conn);
+}
+
+void Pool::close_idle() {
+  closing_ = true;
+  for (const auto& origin : origins_) {
+    while (UpstreamConn* conn = origin->idle_.front()) conn->retire(io::CloseHow::orderly);
+  }
+}
+
+// The oldest idle connections stand at the back.
+void Pool::on_sweep() {
+  for (const auto& origin : origins_) {
+    UpstreamConn* conn = origin->idle_.back();
+    while (conn != nullptr && conn->idle_since + options_.idle_timeout <= io_.now()) {
+      conn->retire(io::CloseHow::orderly);
+      conn = origin->idle_.back();
+    }
+  }
+  schedule_sweep();
+}
+
+void Pool::schedule_sweep() {
+  base::Nanos oldest = base::kNever;
+  for (const auto& origin : origins_) {
+    if (UpstreamConn* conn = origin->idle_.back()) oldest = std::min(oldest, conn->idle_since);
+  }
+  if (oldest != base::kNever) io_.timers().schedule(sweep_timer_, oldest + options_.idle_timeout);
+}
+
+}  // namespace headrace::upstream

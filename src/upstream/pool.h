@@ -1,0 +1,100 @@
+// The upstream connections of one worker: per origin a LIFO of idle ones (the warmest first), capped, each
+// retired before a server's usual idle timeout. An origin outlives the configuration that named it until its
+// last connection is gone. One thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/slab.h"
+#include "io/io.h"
+#include "upstream/upstream_conn.h"
+
+namespace headrace::upstream {
+
+struct Endpoint {
+  sockaddr_storage address{};
+  socklen_t size = 0;
+};
+
+// Where connections lead: the resolved addresses of one provider.
+class Origin {
+ public:
+  explicit Origin(std::string name) : name_(std::move(name)) {}
+
+  const std::string& name() const { return name_; }
+  const std::vector<Endpoint>& endpoints() const { return endpoints_; }
+  void set_endpoints(std::vector<Endpoint> endpoints) { endpoints_ = std::move(endpoints); }
+  // The endpoints in turn, so that a dead address costs one attempt, not every one.
+  const Endpoint& next_endpoint() { return endpoints_[next_++ % endpoints_.size()]; }
+
+ private:
+  friend class Pool;
+  using IdleList = base::IntrusiveList<UpstreamConn, &UpstreamConn::idle_link>;
+  using ConnList = base::IntrusiveList<UpstreamConn, &UpstreamConn::origin_link>;
+
+  std::string name_;
+  std::vector<Endpoint> endpoints_;
+  std::size_t next_ = 0;
+  IdleList idle_;
+  ConnList all_;
+  std::size_t idle_count_ = 0;
+};
+
+struct PoolOptions {
+  std::size_t connections_max = base::limits::kUpstreamConnections;
+  std::size_t idle_per_origin = base::limits::kIdlePerOrigin;
+  base::Nanos idle_timeout = base::limits::kPoolIdleTimeout;
+};
+
+struct PoolCounters {
+  std::size_t idle = 0;
+  std::size_t busy = 0;
+  std::size_t connecting = 0;
+  std::uint64_t connects = 0;  // dialled
+  std::uint64_t reuses = 0;    // handed out again
+};
+
+class Pool {
+ public:
+  Pool(io::Io& io, PoolOptions options);
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
+  ~Pool();
+
+  // The origin of that name, made when it is new.
+  Origin& origin(const std::string& name);
+
+  // An idle connection, or a new one that is still connecting. `fresh`: never an idle one (a retry after a
+  // stale connection must not meet the next stale one).
+  base::Result<UpstreamConn*> acquire(Origin& origin, base::Nanos connect_timeout, bool fresh);
+
+  void close_idle();  // drain: nothing is pooled from here on
+  bool empty() const { return conns_.in_use() == 0; }
+  const PoolCounters& counters() const { return counters_; }
+
+  // -- from UpstreamConn
+  void put_idle(UpstreamConn& conn);
+  void note_connected(UpstreamConn& conn);
+  void note_first_byte() {}
+  void note_retired(UpstreamConn& conn);
+  void bury(UpstreamConn& conn);
+
+ private:
+  void on_sweep();
+  void schedule_sweep();
+
+  io::Io& io_;
+  PoolOptions options_;
+  base::Slab<UpstreamConn> conns_;
+  std::vector<std::unique_ptr<Origin>> origins_;
+  io::Timer sweep_timer_;
+  PoolCounters counters_;
+  bool closing_ = false;
+};
+
+}  // namespace headrace::upstream

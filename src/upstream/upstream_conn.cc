@@ -1,0 +1,245 @@
+// upstream_conn.cc – in life order: connect, send, head, body, end; then the ways to die.
+#include "upstream/upstream_conn.h"
+
+#include <cerrno>
+
+#include "base/limits.h"
+#include "upstream/pool.h"
+
+namespace headrace::upstream {
+
+namespace limits = base::limits;
+using base::Errc;
+
+UpstreamConn::UpstreamConn(io::Io& io, Pool& pool, Origin& origin)
+    : io_(io), pool_(pool), origin_(origin), socket_(*this) {
+  connect_timer_.bind<&UpstreamConn::on_connect_timeout>(*this);
+}
+
+UpstreamConn::~UpstreamConn() {
+  HEADRACE_ASSERT(owner_ == nullptr);
+  HEADRACE_ASSERT(!connect_timer_.scheduled());
+}
+
+base::Status UpstreamConn::connect(base::Nanos deadline) {
+  HEADRACE_ASSERT(state_ == State::connecting);
+  connect_deadline_ = deadline;
+  const Endpoint& endpoint = origin_.next_endpoint();
+  ++addresses_tried_;
+  const base::Status status = io_.connect(socket_, endpoint.address, endpoint.size, io::Side::upstream);
+  if (!status) return status;
+  io_.timers().schedule(connect_timer_, deadline);
+  return {};
+}
+
+void UpstreamConn::send(AnswerOwner& owner, io::Slice request) {
+  send(owner, std::move(request), io::Slice{});
+}
+
+void UpstreamConn::send(AnswerOwner& owner, io::Slice head, io::Slice body) {
+  HEADRACE_ASSERT(owner_ == nullptr);
+  HEADRACE_ASSERT(state_ == State::connecting || state_ == State::idle);
+  owner_ = &owner;
+  request_head_ = std::move(head);
+  request_body_ = std::move(body);
+  ++requests_;
+  parser_.reset();
+  in_body_ = answer_started_ = keep_alive_ = false;
+  interim_answers_ = 0;
+  if (state_ == State::connecting) return;
+  state_ = State::busy;
+  flush_request();
+}
+
+void UpstreamConn::flush_request() {
+  io_.send(socket_, std::move(request_head_));
+  io_.send(socket_, std::move(request_body_));
+}
+
+void UpstreamConn::on_connected(base::Status status) {
+  if (state_ == State::closing) return;
+  io_.timers().cancel(connect_timer_);
+  if (!status) {
+    if (addresses_tried_ < origin_.endpoints().size() && io_.now() < connect_deadline_) {
+      io_.close(socket_, io::CloseHow::abort);  // on_closed dials the next address
+      return;
+    }
+    fail(base::upstream_error(Errc::connect_failed, status.error().os_errno));
+    return;
+  }
+  io_.recv_start(socket_);
+  pool_.note_connected(*this);
+  if (owner_ != nullptr) {
+    state_ = State::busy;
+    flush_request();
+    return;
+  }
+  state_ = State::idle;
+  pool_.put_idle(*this);
+}
+
+void UpstreamConn::on_connect_timeout() {
+  HEADRACE_ASSERT(state_ == State::connecting);
+  fail(base::upstream_error(Errc::connect_timeout, ETIMEDOUT));
+}
+
+void UpstreamConn::on_data(io::Slice slice) {
+  if (state_ == State::closing) return;
+  if (state_ == State::idle) {  // nothing was asked: whatever this is, the connection is not to be trusted
+    retire(io::CloseHow::orderly);
+    return;
+  }
+  if (!answer_started_) {
+    answer_started_ = true;
+    pool_.note_first_byte();
+  }
+  while (!in_body_) {
+    if (!read_head(slice)) return;
+  }
+  read_body(std::move(slice));
+}
+
+// Reads the head at the front of what was received. True when a head was dealt with and `slice` goes on behind
+// it; false when more bytes are needed or the connection is gone.
+bool UpstreamConn::read_head(io::Slice& slice) {
+  if (gathered_head_.size() + slice.size() > limits::kAnswerHeadBytes + io_.receive_pool(io::Side::upstream).buffer_bytes()) {
+    fail(broken(Errc::upstream_protocol, 0));
+    return false;
+  }
+  const base::Bytes text = gathered_head_.join(slice, io_.blocks());
+  switch (parser_.parse(text)) {
+    case http::Parse::need_more:
+      gathered_head_.keep(slice, io_.blocks());
+      return false;
+    case http::Parse::failed:
+      fail(broken(Errc::upstream_protocol, 0));
+      return false;
+    case http::Parse::done: break;
+  }
+
+  const http::ResponseHead head = parser_.head();
+  // What the head took of the newest slice becomes free room before its body.
+  slice.drop_front(parser_.head_bytes() - gathered_head_.before());
+  if (head.status < 200) {
+    gathered_head_.reset();
+    parser_.reset();
+    if (++interim_answers_ > limits::kInterimAnswers) {
+      fail(broken(Errc::upstream_protocol, 0));
+      return false;
+    }
+    return !slice.empty();
+  }
+  in_body_ = true;
+  keep_alive_ = head.keep_alive;
+  body_.start(head.framing, head.content_length);
+  AnswerOwner* owner = owner_;
+  owner->on_answer_head(head, parser_.fields(), text);
+  if (owner_ != owner) return false;  // the attempt was cancelled over this head
+  gathered_head_.reset();
+  return true;
+}
+
+// Cuts the payload out of `slice`. A piece is handed on when the framing behind it is known, because those
+// bytes are its tailroom: two of them (CRLF) stay with the piece, the rest is headroom of the next.
+void UpstreamConn::read_body(io::Slice slice) {
+  constexpr std::size_t kKeptBehind = 2;
+  AnswerOwner* const owner = owner_;
+  io::Slice piece;
+  for (;;) {
+    const http::H1Body::Step step = body_.next(slice.view());
+    if (step.framing != 0) {
+      const std::size_t kept = piece.empty() ? 0 : std::min(step.framing, kKeptBehind);
+      slice.drop_front(step.framing);
+      piece.set_tailroom(piece.empty() ? 0 : kept);
+      slice.set_headroom(slice.headroom() - kept);
+    }
+    const bool last = step.state != http::H1Body::State::payload;
+    if (!piece.empty()) {
+      if (last && slice.empty()) piece.set_tailroom(piece.tailroom() + slice.tailroom());
+      owner->on_answer_body(std::move(piece));
+      if (owner_ != owner) return;  // cancelled over this piece
+    }
+    switch (step.state) {
+      case http::H1Body::State::payload: piece = slice.split_front(step.payload); break;
+      case http::H1Body::State::need_more: return;
+      case http::H1Body::State::done: finish_answer(!slice.empty()); return;
+      case http::H1Body::State::failed: fail(broken(Errc::upstream_protocol, 0)); return;
+    }
+  }
+}
+
+// The answer is complete. Stray bytes behind it spoil the connection, not the answer.
+void UpstreamConn::finish_answer(bool leftover) {
+  AnswerOwner* owner = std::exchange(owner_, nullptr);
+  const bool request_unsent = socket_.queued_bytes() != 0;
+  if (keep_alive_ && !leftover && !request_unsent) {
+    state_ = State::idle;
+    resume();
+    pool_.put_idle(*this);
+  } else {
+    retire(io::CloseHow::orderly);
+  }
+  owner->on_answer_end();
+}
+
+void UpstreamConn::on_eof() {
+  if (state_ == State::closing) return;
+  if (state_ == State::busy && in_body_ && body_.finish_at_eof()) {
+    keep_alive_ = false;
+    finish_answer(false);
+    return;
+  }
+  fail(broken(Errc::upstream_closed, 0));
+}
+
+void UpstreamConn::on_error(base::Error error) {
+  if (state_ == State::closing) return;
+  fail(broken(Errc::upstream_reset, error.os_errno));
+}
+
+// A reused connection that dies before any answer byte lost a race against the server's idle timeout: nothing
+// was processed, and the same target may be asked again on a fresh connection.
+base::Error UpstreamConn::broken(Errc code, std::int32_t os_errno) const {
+  base::Error error = base::upstream_error(code, os_errno);
+  if (reused() && !answer_started_) error.retry = base::Retry::same_target;
+  return error;
+}
+
+void UpstreamConn::fail(base::Error error) {
+  AnswerOwner* owner = std::exchange(owner_, nullptr);
+  retire(io::CloseHow::orderly);
+  if (owner != nullptr) owner->on_answer_failed(error);
+}
+
+void UpstreamConn::cancel() {
+  HEADRACE_ASSERT(owner_ != nullptr);
+  owner_ = nullptr;
+  retire(io::CloseHow::orderly);
+}
+
+void UpstreamConn::retire(io::CloseHow how) {
+  HEADRACE_ASSERT(state_ != State::closing);
+  io_.timers().cancel(connect_timer_);
+  pool_.note_retired(*this);
+  state_ = State::closing;
+  request_head_.reset();
+  request_body_.reset();
+  gathered_head_.reset();
+  if (socket_.is_closed()) {
+    pool_.bury(*this);
+  } else if (socket_.state != io::Socket::State::closing) {  // else: between two addresses
+    io_.close(socket_, how);
+  }
+}
+
+void UpstreamConn::on_closed() {
+  if (state_ == State::connecting) {  // the last address refused: dial the next one
+    const base::Status status = connect(connect_deadline_);
+    if (!status) fail(base::upstream_error(Errc::connect_failed, status.error().os_errno));
+    return;
+  }
+  HEADRACE_ASSERT(state_ == State::closing);
+  pool_.bury(*this);
+}
+
+}  // namespace headrace::upstream

@@ -1,0 +1,107 @@
+// One connection to an upstream, HTTP/1.1: connects, sends one request at a time, takes the answer apart and
+// hands its payload on as slices of the receive buffers. Owned by the Pool; lent to one attempt from acquire()
+// to the end of the answer. What an attempt does not finish is closed, never reused.
+//
+// While it idles in the pool it goes on receiving: an end or a stray byte there retires it before anybody
+// trips over it. One thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/error.h"
+#include "base/intrusive_list.h"
+#include "http/h1_body.h"
+#include "http/h1_parser.h"
+#include "io/gather.h"
+#include "io/io.h"
+
+namespace headrace::upstream {
+
+class Origin;
+class Pool;
+
+// The events of one answer, in order: one head, pieces, then exactly one of end and failed. After those two
+// the connection has gone its way and the attempt must not touch it again.
+class AnswerOwner {
+ public:
+  virtual void on_answer_head(const http::ResponseHead& head, const http::Fields& fields,
+                              base::Bytes text) = 0;
+  // Payload without the upstream's framing, whose bytes are now head- and tailroom of the slice.
+  virtual void on_answer_body(io::Slice piece) = 0;
+  virtual void on_answer_end() = 0;
+  virtual void on_answer_failed(base::Error error) = 0;
+
+ protected:
+  ~AnswerOwner() = default;
+};
+
+class UpstreamConn final : public io::SocketOwner {
+ public:
+  enum class State : std::uint8_t { connecting, idle, busy, closing };
+
+  UpstreamConn(io::Io& io, Pool& pool, Origin& origin);
+  ~UpstreamConn();
+
+  // Begins to connect to the origin's next address. REQUIRES: just made.
+  base::Status connect(base::Nanos deadline);
+
+  // Sends a request (head and body, ready for the wire) when connected and reports the answer to `owner`.
+  // REQUIRES: no request runs.
+  void send(AnswerOwner& owner, io::Slice request);
+  void send(AnswerOwner& owner, io::Slice head, io::Slice body);
+  // The attempt is over before its answer: the connection is closed in this turn. No event follows.
+  void cancel();
+  void pause() { io_.pause(socket_, io::kPauseBackpressure); }
+  void resume() { io_.resume(socket_, io::kPauseBackpressure); }
+
+  bool reused() const { return requests_ > 1; }  // the running request is not its first
+  bool connected() const { return state_ != State::connecting; }
+  Origin& origin() const { return origin_; }
+
+  // -- events
+  void on_connected(base::Status status) override;
+  void on_data(io::Slice slice) override;
+  void on_eof() override;
+  void on_error(base::Error error) override;
+  void on_sent() override {}
+  void on_closed() override;
+  void on_connect_timeout();
+
+  base::ListLink idle_link;    // the pool's
+  base::ListLink origin_link;  // every connection of an origin
+  base::Nanos idle_since = 0;
+
+ private:
+  friend class Pool;
+
+  void flush_request();
+  bool read_head(io::Slice& slice);
+  void read_body(io::Slice slice);
+  void finish_answer(bool leftover);
+  void fail(base::Error error);
+  void retire(io::CloseHow how);
+  base::Error broken(base::Errc code, std::int32_t os_errno) const;
+
+  io::Io& io_;
+  Pool& pool_;
+  Origin& origin_;
+  io::Socket socket_;
+  io::Timer connect_timer_;
+  AnswerOwner* owner_ = nullptr;
+  io::Slice request_head_;  // waits for the connection
+  io::Slice request_body_;
+  io::Gather gathered_head_;  // an answer head that came in pieces
+  http::H1ResponseParser parser_;
+  http::H1Body body_;
+  State state_ = State::connecting;
+  bool in_body_ = false;
+  bool keep_alive_ = false;
+  bool answer_started_ = false;
+  std::uint8_t interim_answers_ = 0;
+  std::uint8_t addresses_tried_ = 0;
+  base::Nanos connect_deadline_ = 0;
+  std::uint64_t requests_ = 0;
+};
+
+}  // namespace headrace::upstream
