@@ -10,10 +10,9 @@ namespace {
 
 constexpr Bytes kVersion = "HTTP/1.1\r\n";
 constexpr std::size_t kVersionMinorAt = 7;
-// The offsets of fields have 16 bits.
-constexpr std::size_t kAnswerHeadBytes =
-    std::min<std::size_t>(base::limits::kAnswerHeadBytes, UINT16_MAX);
-static_assert(base::limits::kHeadBytes <= UINT16_MAX);
+using base::limits::kAnswerHeadBytes;
+static_assert(base::limits::kHeadBytes <= UINT16_MAX, "the offsets of fields have 16 bits");
+static_assert(kAnswerHeadBytes <= UINT16_MAX);
 
 // Compares words, not bytes: `name` has the length of `lowered` and holds token bytes only, of
 // which none but letters become letters when bit 5 is set.
