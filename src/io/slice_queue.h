@@ -43,6 +43,16 @@ class SliceQueue {
     back() = std::move(slice);
   }
 
+  // Puts back what was popped and not used up.
+  void push_front(Slice slice) {
+    if (slice.empty()) return;
+    if (count_ == capacity_) grow();
+    bytes_ += slice.size();
+    head_ = (head_ + capacity_ - 1) & (capacity_ - 1);
+    ++count_;
+    front() = std::move(slice);
+  }
+
   Slice pop() {
     HEADRACE_ASSERT(count_ != 0);
     Slice slice = std::move(front());

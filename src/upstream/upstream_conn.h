@@ -55,6 +55,8 @@ class UpstreamConn final : public io::SocketOwner {
   void pause() { io_.pause(socket_, io::kPauseBackpressure); }
   void resume() { io_.resume(socket_, io::kPauseBackpressure); }
 
+  bool paused() const { return socket_.paused(); }
+
   bool reused() const { return requests_ > 1; }  // the running request is not its first
   bool connected() const { return state_ != State::connecting; }
   Origin& origin() const { return origin_; }

@@ -1,0 +1,36 @@
+// Meter: fills the records of one exchange: the request's own, kept from its first byte to its end, and one for
+// every attempt. Stamps are offsets from the request's start, so the records of one request compare. Pushes
+// into the worker's ring; a full ring loses the record, counted there.
+#pragma once
+
+#include <cstdint>
+
+#include "base/error.h"
+#include "base/time.h"
+#include "base/uuid.h"
+#include "headrace/record.h"
+#include "telemetry/ring.h"
+
+namespace headrace::meter {
+
+class Meter {
+ public:
+  void begin(const base::Uuid& id, std::uint64_t wall_ns, base::Nanos start, std::uint32_t epoch);
+
+  Record& request() { return request_; }
+  // An attempt's record, with the request's identity already in it.
+  Record attempt() const;
+
+  // A stamp as an offset from the request's start; 0 (never taken) becomes "absent".
+  std::int64_t offset(base::Nanos stamp) const;
+
+  static void set_error(Record& record, base::Error error);
+  // False when the record was lost.
+  bool settle(Record& record, telemetry::RecordRing& ring, std::uint16_t worker,
+              std::uint64_t& sequence);
+
+ private:
+  Record request_;
+};
+
+}  // namespace headrace::meter

@@ -1,0 +1,97 @@
+// Exchange: the life of one request, from its head to its record. THE story file is exchange.cc; every stage
+// is named there, in order, and nowhere else. Owned by its client connection, one thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "api/chat_request.h"
+#include "api/error_body.h"
+#include "base/uuid.h"
+#include "config/snapshot.h"
+#include "http/message.h"
+#include "meter/meter.h"
+#include "proxy/attempt.h"
+#include "proxy/endpoint.h"
+#include "proxy/request_body.h"
+#include "proxy/workshop.h"
+
+namespace headrace::proxy {
+
+class ClientConn;
+
+class Exchange final : public AttemptOwner {
+ public:
+  Exchange(Workshop& shop, ClientConn& client);
+  ~Exchange();
+
+  // -- from the client's connection, in this order
+  // The head is complete: may there be such a request at all?
+  base::Status read_head(const http::RequestHead& head, const http::Fields& fields, base::Bytes text,
+                         base::Nanos began, api::ErrorDetail& detail);
+  // The request is whole.
+  void start(RequestBody body);
+  // Or it is not to be: the reply says why.
+  void refuse(base::Error error, const api::ErrorDetail& detail);
+  void on_client_progress();
+  void on_client_gone(base::Error why);
+  void on_drain_end();
+
+  // -- from the attempt
+  void on_attempt_ready(Attempt& attempt) override;
+  void on_attempt_progress(Attempt& attempt) override;
+  void on_attempt_end(Attempt& attempt) override;
+  void on_attempt_failed(Attempt& attempt, base::Error error) override;
+
+  void on_timer();
+
+ private:
+  enum class Phase : std::uint8_t {
+    reading, admitting, picking, encoding, acquiring, awaiting, relaying, settling
+  };
+
+  // The story, in this order.
+  void advance();
+  void read();
+  void admit();
+  void pick();
+  void encode();
+  void acquire();
+  void commit();
+  void settle();
+  // The only place that decides retry, failover or reply.
+  void fail(base::Error error);
+
+  void answer_models();
+  void reply(std::uint16_t status, base::Bytes fields, base::Bytes body);
+  void reply_error(base::Error error);
+  base::Bytes write_fields(char* out, std::size_t capacity, base::Bytes forwarded);
+  void note_attempt(base::Error error);
+  void watch();
+  const config::Snapshot& snapshot() const { return *live_->snapshot; }
+
+  Workshop& shop_;
+  ClientConn& client_;
+  Live* live_;
+  const config::Route* route_ = nullptr;
+  const config::Target* target_ = nullptr;
+  RequestBody body_;
+  io::Slice request_fields_;  // fields of the client's head that go on to the provider
+  Attempt attempt_;
+  io::Timer timer_;  // the nearest of the deadlines below
+  meter::Meter meter_;
+  api::ErrorDetail detail_;
+  EndpointMatch endpoint_;
+  base::Error error_{};
+  base::Uuid id_;
+  Phase phase_ = Phase::reading;
+  bool stream_ = false;
+  std::uint8_t attempts_ = 0;
+  bool fresh_ = false;  // the next attempt must not use a pooled connection
+  std::uint16_t status_ = 0;
+  base::Nanos began_ = 0;
+  base::Nanos overhead_ = 0;
+  base::Nanos total_deadline_ = base::kNever;
+};
+
+}  // namespace headrace::proxy
