@@ -71,10 +71,8 @@ struct Record {
   std::uint64_t sequence = 0;  // counts the worker's records, lost ones included: a gap is a loss
   std::uint8_t request_id[16] = {};  // UUIDv7, as in x-headrace-request-id
 
-  // -- when. `start` is the loop turn that reaped the first byte of the request (for attempts too);
-  // the
-  //    phases are nanoseconds after it, so that the phases of one request compare across its
-  //    records.
+  // -- when. `start` is the loop turn that reaped the first byte of the request, for attempts too;
+  // the phases are nanoseconds after it, so that those of one request compare across its records.
   std::uint64_t wall_start_ns = 0;                 // since 1970; for reading, never for subtraction
   std::int64_t start_ns = 0;                       // CLOCK_MONOTONIC
   std::int64_t head_complete_ns = kNoStamp;        // the request head was parsed
@@ -89,26 +87,23 @@ struct Record {
 
   // -- how much
   std::int64_t cost_picodollars = 0;
-  std::int64_t upstream_wait_ns = 0;       // time in which only the upstream could have gone on
-  std::uint32_t tokens[kTokenClasses] = {  // by TokenClass
-      kNoTokens,
-      kNoTokens,
-      kNoTokens,
-      kNoTokens,
-      kNoTokens,
-      kNoTokens,
-      kNoTokens,
-      kNoTokens,
-      kNoTokens,
-      kNoTokens,
-      kNoTokens};
-  std::uint32_t events = 0;     // SSE events relayed
-  std::uint32_t bytes_in = 0;   // request body, as the client sent it
-  std::uint32_t bytes_out = 0;  // answer body, without chunk framing
-  std::uint32_t overhead_ns =
-      kNoDuration;  // first byte read to last byte handed to send, minus waiting
-  std::uint32_t cancel_ns =
-      kNoDuration;  // from seeing the client gone to the last attempt cancelled
+  std::int64_t upstream_wait_ns = 0;  // time in which only the upstream could have gone on
+  std::uint32_t tokens[kTokenClasses] = {kNoTokens,
+                                         kNoTokens,
+                                         kNoTokens,
+                                         kNoTokens,
+                                         kNoTokens,
+                                         kNoTokens,
+                                         kNoTokens,
+                                         kNoTokens,
+                                         kNoTokens,
+                                         kNoTokens,
+                                         kNoTokens};  // by TokenClass
+  std::uint32_t events = 0;                           // SSE events relayed
+  std::uint32_t bytes_in = 0;                         // request body, as the client sent it
+  std::uint32_t bytes_out = 0;                        // answer body, without chunk framing
+  std::uint32_t overhead_ns = kNoDuration;  // first byte read to last byte sent, minus waiting
+  std::uint32_t cancel_ns = kNoDuration;    // client seen gone to last attempt cancelled
 
   // -- what. Ids index the dictionary of `epoch`.
   std::uint32_t target = kNoId;

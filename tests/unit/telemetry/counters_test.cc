@@ -55,7 +55,7 @@ TEST_CASE(
   std::size_t written = 0;
   std::size_t unwritten = 0;
   const auto* first = &counters.turns;
-  const auto* last = &counters.record_drops;
+  const auto* last = &counters.loop_lag_ns;
   for (const Counter* at = first; at <= last; ++at) ++(at->get() == 1 ? written : unwritten);
   CHECK(written == members.size());
   CHECK(unwritten == 1);

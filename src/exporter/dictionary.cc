@@ -1,0 +1,66 @@
+#include "exporter/dictionary.h"
+
+#include "headrace/record.h"
+
+namespace headrace::exporter {
+
+Dictionary Dictionary::of(const config::Snapshot& snapshot) {
+  Dictionary dictionary;
+  dictionary.epoch = static_cast<std::uint32_t>(snapshot.epoch);
+  for (const config::Route& route : snapshot.routes) {
+    dictionary.routes.push_back(route.model);
+    for (const config::Target& target : route.targets) dictionary.targets.push_back(target.name);
+  }
+  for (const config::Provider& provider : snapshot.providers) {
+    dictionary.providers.push_back(provider.name);
+  }
+  return dictionary;
+}
+
+Names::Names() : texts_{"none", "unknown", "other"} {}
+
+void Names::learn(const Dictionary& dictionary) {
+  epochs_.push_front(
+      {dictionary.epoch, intern_all(dictionary.routes), intern_all(dictionary.targets)});
+  if (epochs_.size() > kMaxEpochs) epochs_.pop_back();
+}
+
+NameId Names::route(std::uint32_t epoch, std::uint16_t id) const {
+  if (id == kNoShortId) return kNone;
+  const Epoch* known = find(epoch);
+  return known != nullptr && id < known->routes.size() ? known->routes[id] : kUnknown;
+}
+
+NameId Names::target(std::uint32_t epoch, std::uint32_t id) const {
+  if (id == kNoId) return kNone;
+  const Epoch* known = find(epoch);
+  return known != nullptr && id < known->targets.size() ? known->targets[id] : kUnknown;
+}
+
+const Names::Epoch* Names::find(std::uint32_t epoch) const {
+  for (const Epoch& known : epochs_) {
+    if (known.number == epoch) return &known;
+  }
+  return nullptr;
+}
+
+NameId Names::intern(const std::string& name) {
+  if (const auto known = ids_.find(name); known != ids_.end()) return known->second;
+  if (texts_.size() >= kMaxNames) {
+    ++folded_;
+    return kOther;
+  }
+  const auto id = static_cast<NameId>(texts_.size());
+  texts_.push_back(name);
+  ids_.emplace(name, id);
+  return id;
+}
+
+std::vector<NameId> Names::intern_all(const std::vector<std::string>& names) {
+  std::vector<NameId> ids;
+  ids.reserve(names.size());
+  for (const std::string& name : names) ids.push_back(intern(name));
+  return ids;
+}
+
+}  // namespace headrace::exporter
