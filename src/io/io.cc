@@ -1,5 +1,7 @@
 #include "io/io.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstring>
 
@@ -58,6 +60,8 @@ void Io::send_copy(Socket& socket, std::string_view bytes) {
   }
   mark_dirty(socket);
 }
+
+void Io::discard(int fd) { ::close(fd); }
 
 void Io::shutdown_after_send(Socket& socket) {
   if (socket.state != Socket::State::open || socket.shut_after_send) return;

@@ -85,6 +85,8 @@ class Io {
   virtual void pause(Socket& socket, PauseReason reason) = 0;
   virtual void resume(Socket& socket, PauseReason reason) = 0;
   virtual void close(Socket& socket, CloseHow how) = 0;
+  // An accepted descriptor that nobody wants.
+  virtual void discard(int fd);
 
   // Queues bytes; they leave at the end of this turn, or when the send in flight has settled. Behind a busy
   // socket small pieces are copied together (coalesced_bytes).

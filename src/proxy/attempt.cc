@@ -105,7 +105,11 @@ void Attempt::keep_fields(const http::Fields& fields, base::Bytes text) {
 void Attempt::on_answer_body(io::Slice piece) {
   stamps_.last_activity = shop_.io.now();
   const bool was_committed = relay_.committed();
-  if (relay_.take(std::move(piece))) {
+  const relay::RelayCounters before = relay_.counters();
+  const bool ready = relay_.take(std::move(piece));
+  shop_.tally.events_relayed += relay_.counters().events - before.events;
+  shop_.tally.bytes_copied += relay_.counters().bytes_copied - before.bytes_copied;
+  if (ready) {
     stamps_.first_useful = shop_.io.now();
     owner_.on_attempt_ready(*this);
     return;

@@ -327,18 +327,29 @@ void ClientConn::refuse(base::Error error, const api::ErrorDetail& detail) {
   phase_ = Phase::exchange;
   shop_.io.timers().cancel(timer_);
   if (exchange_ == nullptr) {  // not even room for a record of it
-    char text[api::kErrorBodyBytes];
-    const base::Bytes said = api::write_error_body(api::Family::openai, error, detail, text);
-    begin({.status = api::http_status_of(error, detail),
-           .content_length = said.size(),
-           .fields = "content-type: application/json\r\nretry-after: 1\r\n"},
-          {});
-    shop_.io.send_copy(socket_, said);
-    answer_begun_ = false;
-    linger();
+    reply_bare(error, detail);
     return;
   }
   exchange_->refuse(error, detail);
+}
+
+void ClientConn::reply_bare(base::Error error, const api::ErrorDetail& detail) {
+  char text[api::kErrorBodyBytes];
+  const base::Bytes said = api::write_error_body(api::Family::openai, error, detail, text);
+  api::AnswerHead head;
+  head.status = api::http_status_of(error, detail);
+  head.content_length = said.size();
+  head.fields = "content-type: application/json\r\nretry-after: 1\r\n";
+  begin(head, {});
+  shop_.io.send_copy(socket_, said);
+  answer_begun_ = false;
+  linger();
+}
+
+void ClientConn::turn_away() {
+  keep_alive_ = false;
+  shop_.io.timers().cancel(timer_);
+  reply_bare(base::gateway_error(Errc::overloaded), {});
 }
 
 // -- progress
@@ -448,6 +459,12 @@ void ClientConn::end_now() {
     return;
   }
   close(io::CloseHow::orderly);
+}
+
+void ClientConn::cut() {
+  if (phase_ == Phase::closing) return;
+  close(io::CloseHow::abort);
+  if (exchange_ != nullptr) exchange_->on_client_gone(base::gateway_error(Errc::draining));
 }
 
 // The answer goes out, then our half of the connection ends; the client's half is read and dropped until it

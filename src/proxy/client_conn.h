@@ -42,6 +42,10 @@ class ClientConn final : public io::SocketOwner, public api::AnswerSink {
   void start(int fd);
   // The worker drains: an idle connection closes, a busy one after its answer.
   void drain();
+  // One connection too many: the reply says so, nothing is read.
+  void turn_away();
+  // Ends at once, whatever runs.
+  void cut();
   // The drain is over: whatever runs gets its terminal error, then the connection ends.
   void end_now();
 
@@ -84,6 +88,7 @@ class ClientConn final : public io::SocketOwner, public api::AnswerSink {
   void accept_head(const http::RequestHead& head, base::Bytes text);
   void run();
   void refuse(base::Error error, const api::ErrorDetail& detail = {});
+  void reply_bare(base::Error error, const api::ErrorDetail& detail);
   void hold_pipelined(io::Slice slice);
   void keep_ahead(io::Slice slice);
   void read_pipelined();
@@ -96,7 +101,7 @@ class ClientConn final : public io::SocketOwner, public api::AnswerSink {
 
   Workshop& shop_;
   ClientConnOwner& owner_;
-  const config::Limits& limits_;
+  const config::Limits limits_;  // those it began under: a reload may free the rest
   const config::HalfClose half_close_;
   io::Socket socket_;
   io::Timer timer_;        // of the phase: head, body, keep-alive, linger

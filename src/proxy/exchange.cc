@@ -355,8 +355,6 @@ void Exchange::note_attempt(base::Error error) {
                   (record_flag::kStreamed | record_flag::kTruncated | record_flag::kClientClosed);
   meter::Meter::set_error(record, error);
   if (!meter_.settle(record, shop_.records, shop_.worker, shop_.sequence)) ++shop_.tally.records_dropped;
-  shop_.tally.events_relayed += counters.events;
-  shop_.tally.bytes_copied += counters.bytes_copied;
 }
 
 void Exchange::settle() {

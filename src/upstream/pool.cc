@@ -89,10 +89,16 @@ void Pool::bury(UpstreamConn& conn) {
   conns_.destroy(&conn);
 }
 
-void Pool::close_idle() {
+void Pool::close_all() {
   closing_ = true;
   for (const auto& origin : origins_) {
-    while (UpstreamConn* conn = origin->idle_.front()) conn->retire(io::CloseHow::orderly);
+    UpstreamConn* next = nullptr;
+    for (UpstreamConn* conn = origin->all_.front(); conn != nullptr; conn = next) {
+      next = origin->all_.after(*conn);  // retiring may bury it
+      if (conn->owner_ == nullptr && conn->state_ != UpstreamConn::State::closing) {
+        conn->retire(io::CloseHow::orderly);
+      }
+    }
   }
 }
 

@@ -73,7 +73,8 @@ class Pool {
   // stale connection must not meet the next stale one).
   base::Result<UpstreamConn*> acquire(Origin& origin, base::Nanos connect_timeout, bool fresh);
 
-  void close_idle();  // drain: nothing is pooled from here on
+  // The end: nothing is pooled from here on, and what idles or still connects for nobody is closed.
+  void close_all();
   bool empty() const { return conns_.in_use() == 0; }
   const PoolCounters& counters() const { return counters_; }
 

@@ -1,0 +1,194 @@
+#include "server/worker.h"
+
+#include <netinet/in.h>
+
+#include <algorithm>
+
+namespace headrace::server {
+namespace {
+
+// Connections beyond the cap that are told so (503) before they are closed.
+constexpr std::size_t kRefusals = 64;
+constexpr base::Nanos kPublishEvery = 5 * base::kMillisecond;
+
+upstream::Endpoint endpoint_of(const sockaddr_storage& address) {
+  upstream::Endpoint endpoint;
+  endpoint.address = address;
+  endpoint.size = address.ss_family == AF_INET6 ? sizeof(sockaddr_in6) : sizeof(sockaddr_in);
+  return endpoint;
+}
+
+std::string origin_name(const config::Provider& provider) {
+  return provider.scheme + "://" + provider.host + ":" + std::to_string(provider.port);
+}
+
+}  // namespace
+
+Worker::Worker(io::Io& io, telemetry::RecordRing& records, telemetry::WorkerCounters& counters,
+               const WorkerOptions& options)
+    : io_(io),
+      counters_(counters),
+      pool_(io, options.pool),
+      shop_(io, pool_, records, options.seed, options.id, options.clients_max + kRefusals),
+      clients_max_(options.clients_max) {
+  io_.set_wake_owner(this);
+}
+
+Worker::~Worker() {
+  io_.set_wake_owner(nullptr);
+  HEADRACE_ASSERT(clients_.empty());
+}
+
+void Worker::use(const config::Snapshot& snapshot) {
+  auto live = std::make_unique<proxy::Live>();
+  live->snapshot = &snapshot;
+  for (const config::Provider& provider : snapshot.providers) {
+    upstream::Origin& origin = pool_.origin(origin_name(provider));
+    std::vector<upstream::Endpoint> endpoints;
+    for (const sockaddr_storage& address : provider.addresses) endpoints.push_back(endpoint_of(address));
+    origin.set_endpoints(std::move(endpoints));
+    live->origins.push_back(&origin);
+  }
+  shop_.live = live.get();
+  lives_.push_back(std::move(live));
+  retire_snapshots();
+}
+
+void Worker::listen(int fd, config::HalfClose half_close) {
+  listeners_.push_back(std::make_unique<Listener>(io_, *this, half_close));
+  listeners_.back()->start(fd);
+}
+
+// -- the loop
+
+void Worker::turn() {
+  io_.run_once(unpublished_ ? 2 * kPublishEvery : base::limits::kLoopTick);
+  if (lives_.size() > 1) retire_snapshots();
+  if (stage_ != Stage::serving && !drained_.load(std::memory_order_relaxed) && clients_.empty()) {
+    drained_.store(true, std::memory_order_release);
+  }
+  unpublished_ = true;
+  if (io_.now() - published_at_ >= kPublishEvery) publish_counters();
+}
+
+void Worker::run() {
+  while (!quiet()) turn();
+  publish_counters();
+}
+
+bool Worker::quiet() const {
+  if (stage_ != Stage::stopped || !clients_.empty() || !pool_.empty()) return false;
+  return std::all_of(listeners_.begin(), listeners_.end(),
+                     [](const auto& listener) { return listener->closed(); });
+}
+
+// -- clients
+
+void Worker::on_client(int fd, config::HalfClose half_close) {
+  ++shop_.tally.clients_accepted;
+  const bool full = shop_.clients.in_use() >= clients_max_;
+  proxy::ClientConn* conn =
+      shop_.clients.make(shop_, *this, shop_.live->snapshot->limits, half_close);
+  if (full) ++shop_.tally.clients_refused;
+  if (conn == nullptr) {
+    io_.discard(fd);
+    return;
+  }
+  clients_.push_back(*conn);
+  conn->start(fd);
+  if (full) conn->turn_away();
+}
+
+void Worker::on_client_closed(proxy::ClientConn& conn) {
+  conn.link.unlink();
+  shop_.clients.destroy(&conn);
+}
+
+// -- control
+
+void Worker::publish(const config::Snapshot& snapshot) {
+  next_snapshot_.store(&snapshot, std::memory_order_release);
+  io_.wake();
+}
+
+void Worker::move_to(Stage stage) {
+  wanted_.store(stage, std::memory_order_release);
+  io_.wake();
+}
+
+void Worker::on_wake() {
+  if (const config::Snapshot* next = next_snapshot_.exchange(nullptr, std::memory_order_acq_rel)) {
+    use(*next);
+  }
+  const Stage wanted = wanted_.load(std::memory_order_acquire);
+  while (stage_ < wanted) enter(static_cast<Stage>(static_cast<std::uint8_t>(stage_) + 1));
+}
+
+void Worker::enter(Stage stage) {
+  stage_ = stage;
+  shop_.draining = true;
+  for (const auto& listener : listeners_) listener->stop();
+  // A connection may leave the list only in on_client_closed(), which never comes from inside a verb.
+  for (proxy::ClientConn* conn = clients_.front(); conn != nullptr; conn = clients_.after(*conn)) {
+    switch (stage) {
+      case Stage::serving: break;
+      case Stage::draining: conn->drain(); break;
+      case Stage::ending: conn->end_now(); break;
+      case Stage::stopped: conn->cut(); break;
+    }
+  }
+  if (stage == Stage::stopped) pool_.close_all();
+}
+
+// Configurations that no exchange holds on to any more are given back to control, oldest first.
+void Worker::retire_snapshots() {
+  while (lives_.size() > 1 && lives_.front()->exchanges == 0) lives_.erase(lives_.begin());
+  epoch_in_use_.store(lives_.front()->snapshot->epoch, std::memory_order_release);
+}
+
+void Worker::publish_counters() {
+  const io::IoCounters& io = io_.counters();
+  const proxy::Tally& tally = shop_.tally;
+  const upstream::PoolCounters& pool = pool_.counters();
+  telemetry::WorkerCounters& out = counters_;
+  published_at_ = io_.now();
+  unpublished_ = false;
+  out.last_tick_ns.set(static_cast<std::uint64_t>(published_at_));
+  out.loop_lag_ns.set(static_cast<std::uint64_t>(std::max<base::Nanos>(io_.clock() - io_.now(), 0)));
+  out.turns.set(io.turns);
+  out.enters.set(io.enters);
+  out.accepts.set(io.accepts);
+  out.receives.set(io.receives);
+  out.received_bytes.set(io.received_bytes);
+  out.sends.set(io.sends);
+  out.sent_bytes.set(io.sent_bytes);
+  out.short_sends.set(io.short_sends);
+  out.coalesced_bytes.set(io.coalesced_bytes);
+  out.starved.set(io.starved);
+  out.overflows.set(io.overflows);
+  out.polls_hit.set(io.polls_hit);
+  out.polls_missed.set(io.polls_missed);
+  out.clients_open.set(shop_.clients.in_use());
+  out.clients_accepted.set(tally.clients_accepted);
+  out.clients_refused.set(tally.clients_refused);
+  out.inflight.set(shop_.exchanges.in_use());
+  out.streams_open.set(tally.streams_open);
+  out.upstream_idle.set(pool.idle);
+  out.upstream_busy.set(pool.busy);
+  out.upstream_connecting.set(pool.connecting);
+  out.connects.set(pool.connects);
+  out.reuses.set(pool.reuses);
+  out.stale_retries.set(tally.stale_retries);
+  out.cancels.set(tally.cancels);
+  out.events_relayed.set(tally.events_relayed);
+  out.bytes_copied.set(tally.bytes_copied);
+  out.hold_full.set(tally.holds_full);
+  const io::ReceivePool& clients = io_.receive_pool(io::Side::client);
+  const io::ReceivePool& upstreams = io_.receive_pool(io::Side::upstream);
+  out.client_buffers.set(clients.total());
+  out.client_buffers_free.set(clients.free_count());
+  out.upstream_buffers.set(upstreams.total());
+  out.upstream_buffers_free.set(upstreams.free_count());
+}
+
+}  // namespace headrace::server

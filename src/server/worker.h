@@ -1,0 +1,96 @@
+// Worker: everything that serves clients on one thread: an Io, its listeners, its clients and exchanges, its
+// upstream pools, its end of the record ring. It shares nothing; control speaks to it through three atomics
+// and a wake-up. The thread itself is made elsewhere (server/fleet), so that a simulation can run the same
+// worker turn by turn.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "base/intrusive_list.h"
+#include "config/snapshot.h"
+#include "io/io.h"
+#include "proxy/client_conn.h"
+#include "proxy/workshop.h"
+#include "server/listener.h"
+#include "telemetry/counters.h"
+#include "telemetry/ring.h"
+#include "upstream/pool.h"
+
+namespace headrace::server {
+
+struct WorkerOptions {
+  std::uint16_t id = 0;
+  std::uint64_t seed = 1;
+  std::size_t clients_max = base::limits::kClientConnections;
+  upstream::PoolOptions pool;
+};
+
+class Worker final : public io::WakeOwner, public AcceptOwner, public proxy::ClientConnOwner {
+ public:
+  // How far the end has come; only ever moves on.
+  enum class Stage : std::uint8_t {
+    serving,
+    draining,  // no new connections; what runs may finish
+    ending,    // what still runs gets its terminal error
+    stopped,   // everything is closed at once
+  };
+
+  Worker(io::Io& io, telemetry::RecordRing& records, telemetry::WorkerCounters& counters,
+         const WorkerOptions& options);
+  ~Worker();
+
+  // -- before the first turn
+  void use(const config::Snapshot& snapshot);
+  void listen(int fd, config::HalfClose half_close);
+
+  // -- on the worker's thread
+  void turn();
+  void run();  // turns until stopped and everything is closed
+  bool quiet() const;  // stopped, and nothing is left
+
+  // -- from control's thread
+  void publish(const config::Snapshot& snapshot);
+  void move_to(Stage stage);
+  bool drained() const { return drained_.load(std::memory_order_acquire); }
+  // The oldest configuration that this worker may still look at.
+  std::uint64_t epoch_in_use() const { return epoch_in_use_.load(std::memory_order_acquire); }
+
+  // -- events
+  void on_wake() override;
+  void on_client(int fd, config::HalfClose half_close) override;
+  void on_client_closed(proxy::ClientConn& conn) override;
+
+  std::size_t clients() const { return shop_.clients.in_use(); }
+  const proxy::Workshop& shop() const { return shop_; }
+
+ private:
+  using ClientList = base::IntrusiveList<proxy::ClientConn, &proxy::ClientConn::link>;
+
+  void take_snapshot();
+  void retire_snapshots();
+  void enter(Stage stage);
+  void publish_counters();
+
+  io::Io& io_;
+  telemetry::WorkerCounters& counters_;
+  upstream::Pool pool_;
+  proxy::Workshop shop_;
+  const std::size_t clients_max_;
+  ClientList clients_;
+  std::vector<std::unique_ptr<Listener>> listeners_;
+  std::vector<std::unique_ptr<proxy::Live>> lives_;  // the last one is current
+  Stage stage_ = Stage::serving;
+  base::Nanos published_at_ = 0;
+  bool unpublished_ = true;
+  std::uint64_t receives_published_ = 0;
+
+  std::atomic<const config::Snapshot*> next_snapshot_{nullptr};
+  std::atomic<Stage> wanted_{Stage::serving};
+  std::atomic<bool> drained_{false};
+  std::atomic<std::uint64_t> epoch_in_use_{0};
+};
+
+}  // namespace headrace::server
