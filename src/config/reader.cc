@@ -1,0 +1,333 @@
+#include "config/reader.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/bytes.h"
+#include "base/limits.h"
+#include "config/base_url.h"
+#include "config/value.h"
+#include "net/address.h"
+
+namespace headrace::config {
+namespace {
+
+constexpr std::string_view kDefaultListen = "127.0.0.1:8080";
+constexpr std::string_view kDefaultAdmin = "127.0.0.1:9090";
+
+std::string join(const std::string& path, std::string_view key) {
+  return path.empty() ? std::string(key) : path + "." + std::string(key);
+}
+
+std::string indexed(const std::string& path, std::size_t index) {
+  return path + "[" + std::to_string(index) + "]";
+}
+
+std::string_view name_of_kind(Node::Kind kind) {
+  switch (kind) {
+    case Node::Kind::null:
+      return "nothing";
+    case Node::Kind::scalar:
+      return "a single value";
+    case Node::Kind::list:
+      return "a list";
+    case Node::Kind::map:
+      return "a map";
+  }
+  return "something else";
+}
+
+// Whether faults may show the value: not for secrets, nor for URLs, which may hold credentials by
+// mistake.
+bool is_quotable(const Key& key) {
+  return key.kind != Kind::secret && key.kind != Kind::base_url;
+}
+
+bool is_provider_name(std::string_view name) {
+  if (name.empty() || name.size() > 63) return false;
+  for (const char c : name) {
+    const char lowered = base::lower(c);
+    const bool plain = (lowered >= 'a' && lowered <= 'z') || base::is_digit(c);
+    const bool mark = c == '.' || c == '_' || c == '-';
+    if (!plain && (!mark || &c == name.data())) return false;
+  }
+  return true;
+}
+
+std::string provider_path(const std::string& name) {
+  return "providers." + (is_provider_name(name) ? name : quote(name));
+}
+
+}  // namespace
+
+Snapshot Reader::read(const Node& root) {
+  Snapshot snapshot;
+  snapshot.admin = kDefaultAdmin;
+  if (!root.is(Node::Kind::null) && !root.is(Node::Kind::map)) {
+    faults_.add(root.line,
+                "the file must be a map of keys, beginning with for example \"listen:\"");
+    return snapshot;
+  }
+  Place at{.snapshot = &snapshot};
+  read_section(section(""), root, "", at);
+  for (const std::string_view name : {"io", "limits"}) {
+    if (const Node* node = root.find(name)) {
+      read_section(section(name), *node, std::string(name), at);
+    }
+  }
+  read_listens(root.find("listen"), snapshot);
+  check_admin(root.find("admin"), snapshot);
+  if (const Node* node = root.find("providers")) read_providers(*node, snapshot);
+  if (const Node* node = root.find("routes")) read_routes(*node, snapshot);
+  return snapshot;
+}
+
+void Reader::tell(const Node& node, const std::string& path, const std::string& message) {
+  const std::string where = node.origin.empty() ? path : node.origin + " in the environment";
+  faults_.add(node.line, where + ": " + message);
+}
+
+bool Reader::expect(Node::Kind kind,
+                    const Node& node,
+                    const std::string& path,
+                    std::string_view advice) {
+  if (node.is(kind)) return true;
+  tell(node,
+       path,
+       "must be " + std::string(name_of_kind(kind)) + ", not " +
+           std::string(name_of_kind(node.kind)) + "; write " + std::string(advice));
+  return false;
+}
+
+void Reader::read_section(const Section& from,
+                          const Node& map,
+                          const std::string& path,
+                          Place& at) {
+  // A section without a value is a section without keys.
+  if (!map.is(Node::Kind::null) && !map.is(Node::Kind::map)) {
+    const std::string key(from.keys.front().name);
+    expect(Node::Kind::map,
+           map,
+           path,
+           "its keys below it, each on its own line, such as " + key + ":");
+    return;
+  }
+  for (const auto& entry : map.entries) {
+    const Key* key = from.find(entry.key);
+    if (key == nullptr) {
+      tell_unknown(from, entry, path);
+    } else if (key->slot != nullptr) {
+      read_value(*key, entry.value, join(path, key->name), at);
+    }
+  }
+  for (const auto& key : from.keys) {
+    if (!key.required || map.find(key.name) != nullptr) continue;
+    faults_.add(map.line,
+                (path.empty() ? std::string() : path + ": ") + "the key \"" +
+                    std::string(key.name) + "\" is missing. " + std::string(key.help));
+  }
+}
+
+void Reader::tell_unknown(const Section& from, const Entry& entry, const std::string& path) {
+  if (faults_.full()) return faults_.add(entry.line, "");
+  std::vector<std::string_view> known;
+  std::string list;
+  for (const auto& key : from.keys) {
+    known.push_back(key.name);
+    list += (list.empty() ? "" : ", ") + std::string(key.name);
+  }
+  // A key that exists elsewhere is a better guess than one that is spelt alike.
+  std::string hint;
+  for (const auto& other : sections()) {
+    if (!hint.empty() || other.find(entry.key) == nullptr) continue;
+    hint = other.path.empty() ? "; it belongs to the top level"
+                              : "; it is a key of \"" + std::string(other.path) + "\"";
+  }
+  if (hint.empty()) hint = did_you_mean(entry.key, known);
+  if (hint.empty()) hint = "; known are " + list;
+  const std::string where = path.empty() ? std::string("at the top level") : "in " + path;
+  faults_.add(entry.line, "unknown key " + quote(entry.key) + " " + where + hint);
+}
+
+void Reader::read_value(const Key& key, const Node& node, const std::string& path, Place& at) {
+  if (node.is(Node::Kind::null)) {
+    return tell(node, path, "has no value; give one, or remove the key");
+  }
+  if (!expect(Node::Kind::scalar, node, path, "one value")) return;
+  Expanded value{.text = node.text, .fault = {}, .changed = false};
+  if (node.origin.empty()) value = expand(node.text, environment_);
+  if (!value.fault.empty()) return tell(node, path, value.fault);
+  const std::string fault = assign(key, value.text, at);
+  if (fault.empty()) return;
+  // An interpolated value is shown as it stands in the file.
+  tell(node, path, (is_quotable(key) ? quote(node.text) : "the value") + " " + fault);
+}
+
+void Reader::read_listens(const Node* node, Snapshot& snapshot) {
+  if (node == nullptr) {
+    snapshot.listen.push_back({.address = std::string(kDefaultListen), .group = {}});
+    return;
+  }
+  if (!node->is(Node::Kind::list)) return read_listen(*node, "listen", snapshot);
+  if (node->items.empty()) return tell(*node, "listen", "the list is empty; name an address");
+  for (std::size_t i = 0; i < node->items.size(); ++i) {
+    read_listen(node->items[i], indexed("listen", i), snapshot);
+  }
+}
+
+void Reader::read_listen(const Node& node, const std::string& path, Snapshot& snapshot) {
+  Listen listen;
+  Place at{.snapshot = &snapshot, .listen = &listen};
+  const Section& keys = section("listen[]");
+  if (node.is(Node::Kind::map)) {
+    read_section(keys, node, path, at);
+  } else {
+    read_value(*keys.find("address"), node, path, at);
+  }
+  if (listen.address.empty()) return;  // told
+  const bool unix_socket = listen.address.starts_with("unix:/");
+  for (const std::string_view key : {"mode", "group"}) {
+    if (unix_socket || node.find(key) == nullptr) continue;
+    tell(*node.find(key), join(path, key), "only a unix:/path socket has one; remove it");
+  }
+  const auto same = [&](const Listen& other) { return other.address == listen.address; };
+  const bool any_port = listen.address.ends_with(":0");  // each gets a port of its own
+  if (!any_port && std::any_of(snapshot.listen.begin(), snapshot.listen.end(), same)) {
+    tell(node, path, "the same address stands here a second time; remove one");
+  }
+  snapshot.listen.push_back(std::move(listen));
+}
+
+void Reader::check_admin(const Node* node, const Snapshot& snapshot) {
+  if (snapshot.admin.empty()) return;
+  const Node absent;
+  const Node& at = node == nullptr ? absent : *node;
+  const auto address = net::parse_address(snapshot.admin);
+  if (!address) return;  // told
+  if (!net::is_loopback(address.value())) {
+    return tell(
+        at,
+        "admin",
+        "must be loopback or a unix: socket, because it asks for no credential; for example " +
+            std::string(kDefaultAdmin));
+  }
+  for (const auto& listen : snapshot.listen) {
+    if (listen.address != snapshot.admin || listen.address.ends_with(":0")) continue;
+    tell(at, "admin", "clients listen on the same address; choose another, or write admin: off");
+  }
+}
+
+void Reader::read_providers(const Node& node, Snapshot& snapshot) {
+  if (!expect(Node::Kind::map, node, "providers", "a name below it, and its base_url below that"))
+    return;
+  if (node.entries.empty()) return tell(node, "providers", "the map is empty; name a provider");
+  for (const auto& entry : node.entries) {
+    provider_names_.push_back(entry.key);
+    read_provider(entry, snapshot);
+  }
+}
+
+void Reader::read_provider(const Entry& entry, Snapshot& snapshot) {
+  if (!is_provider_name(entry.key)) {
+    faults_.add(entry.line,
+                provider_path(entry.key) +
+                    ": a name is 1 to 63 of a-z A-Z 0-9 . _ - and begins with a letter or digit");
+  }
+  Provider provider;
+  provider.name = entry.key;
+  Place at{.snapshot = &snapshot, .provider = &provider};
+  Node keys = entry.value;
+  if (keys.line == 0 || keys.is(Node::Kind::map))
+    keys.line = entry.line;  // "is missing" is told at the name
+  read_section(section("providers.NAME"), keys, provider_path(entry.key), at);
+  check_key_is_protected(entry, provider);
+  snapshot.providers.push_back(std::move(provider));
+}
+
+void Reader::check_key_is_protected(const Entry& entry, const Provider& provider) {
+  if (provider.api_key.empty() || provider.host.empty() || provider.is_private) return;
+  if (is_loopback_host(provider.host)) return;
+  const Node* key = entry.value.find("api_key");
+  tell(key == nullptr ? entry.value : *key,
+       provider_path(entry.key) + ".api_key",
+       "would cross the network in plain text: base_url is http and its host is not this one; if "
+       "the "
+       "network in between is trusted, write private: true");
+}
+
+void Reader::read_routes(const Node& node, Snapshot& snapshot) {
+  if (!expect(Node::Kind::list, node, "routes", "- {model: \"*\", targets: [name]}")) return;
+  if (node.items.empty())
+    tell(node, "routes", "the list is empty; add - {model: \"*\", targets: [name]}");
+  for (std::size_t i = 0; i < node.items.size(); ++i) {
+    read_route(node.items[i], indexed("routes", i), snapshot);
+  }
+}
+
+void Reader::read_route(const Node& node, const std::string& path, Snapshot& snapshot) {
+  if (!expect(Node::Kind::map, node, path, "{model: \"*\", targets: [name]}")) return;
+  Route route;
+  Place at{.snapshot = &snapshot, .route = &route};
+  read_section(section("routes[]"), node, path, at);
+  if (const Node* targets = node.find("targets")) {
+    read_targets(*targets, path + ".targets", snapshot, route);
+  }
+  const Node* model = node.find("model");
+  for (std::size_t i = 0; i < snapshot.routes.size() && !route.model.empty(); ++i) {
+    if (snapshot.routes[i].model != route.model) continue;
+    tell(*model,
+         path + ".model",
+         "routes[" + std::to_string(i) + "] has this model already; remove one");
+    break;
+  }
+  if (route.first_token_timeout > route.total_timeout) {
+    const Node* timeout = node.find("first_token_timeout");
+    tell(timeout == nullptr ? node : *timeout,
+         path + ".first_token_timeout",
+         "is longer than total_timeout; shorten it, or write 0s");
+  }
+  snapshot.routes.push_back(std::move(route));
+}
+
+void Reader::read_targets(const Node& node,
+                          const std::string& path,
+                          Snapshot& snapshot,
+                          Route& route) {
+  if (!expect(Node::Kind::list, node, path, "[name]")) return;
+  if (node.items.empty()) return tell(node, path, "the list is empty; name a provider");
+  for (std::size_t i = 0; i < node.items.size(); ++i) {
+    read_target(node.items[i], indexed(path, i), snapshot, route);
+  }
+}
+
+void Reader::read_target(const Node& node,
+                         const std::string& path,
+                         Snapshot& snapshot,
+                         Route& route) {
+  Target target;
+  std::string name;
+  Place at{.snapshot = &snapshot, .target = &target, .target_provider = &name};
+  const Section& keys = section("routes[].targets[]");
+  const Node* provider = &node;
+  if (node.is(Node::Kind::map)) {
+    read_section(keys, node, path, at);
+    provider = node.find("provider");
+  } else {
+    read_value(*keys.find("provider"), node, path, at);
+  }
+  if (name.empty()) return;  // told
+  const auto found = std::find(provider_names_.begin(), provider_names_.end(), name);
+  if (found == provider_names_.end()) {
+    const bool interpolated = provider->text != name;
+    const std::string hint = interpolated ? std::string() : did_you_mean(name, provider_names_);
+    return tell(*provider,
+                path,
+                "no provider is named " + quote(provider->text) +
+                    (hint.empty() ? "; add it under providers" : hint));
+  }
+  target.provider = static_cast<std::size_t>(found - provider_names_.begin());
+  target.name = target.model.empty() ? name : name + "/" + target.model;
+  route.targets.push_back(std::move(target));
+}
+
+}  // namespace headrace::config

@@ -1,0 +1,52 @@
+// From a tree to a snapshot, by the table of schema.h. Tells every fault it finds and goes on; the
+// snapshot is good only when there was none. Nothing is resolved and nothing is bound: the result
+// depends on the text and the environment alone. Start-up and reload only.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/fault.h"
+#include "config/schema.h"
+#include "config/secrets.h"
+#include "config/yaml_tree.h"
+
+namespace headrace::config {
+
+class Reader {
+ public:
+  Reader(const Environment& environment, Faults& faults)
+      : environment_(environment), faults_(faults) {}
+
+  Snapshot read(const Node& root);
+
+ private:
+  // -- any section
+  void read_section(const Section& from, const Node& map, const std::string& path, Place& at);
+  void tell_unknown(const Section& from, const Entry& entry, const std::string& path);
+  void read_value(const Key& key, const Node& node, const std::string& path, Place& at);
+  bool expect(Node::Kind kind, const Node& node, const std::string& path, std::string_view advice);
+  void tell(const Node& node, const std::string& path, const std::string& message);
+
+  // -- the parts with structure
+  void read_listens(const Node* node, Snapshot& snapshot);
+  void read_listen(const Node& node, const std::string& path, Snapshot& snapshot);
+  void read_providers(const Node& node, Snapshot& snapshot);
+  void read_provider(const Entry& entry, Snapshot& snapshot);
+  void read_routes(const Node& node, Snapshot& snapshot);
+  void read_route(const Node& node, const std::string& path, Snapshot& snapshot);
+  void read_targets(const Node& node, const std::string& path, Snapshot& snapshot, Route& route);
+  void read_target(const Node& node, const std::string& path, Snapshot& snapshot, Route& route);
+
+  // -- what one value alone cannot show
+  void check_admin(const Node* node, const Snapshot& snapshot);
+  void check_key_is_protected(const Entry& entry, const Provider& provider);
+
+  const Environment& environment_;
+  Faults& faults_;
+  std::vector<std::string_view> provider_names_;  // in the tree, which outlives the reading
+};
+
+}  // namespace headrace::config
