@@ -1,0 +1,85 @@
+// One client connection of the mock: reads HTTP/1.1 requests one after the other, hands each to the
+// service, and writes what the service (or its Answer) says. Owned by the service; dies in
+// on_closed. One thread.
+//
+// Limits: base/limits.h for heads, kBodyBytes for bodies, kAheadBytes for what comes while an
+// answer runs.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "answer.h"
+#include "http/h1_body.h"
+#include "http/h1_parser.h"
+#include "io/io.h"
+
+namespace headrace::mock {
+
+class Service;
+
+struct HttpRequest {
+  std::string method;
+  std::string path;
+  std::string query;
+  std::string body;
+};
+
+class Connection final : public io::SocketOwner {
+ public:
+  static constexpr std::size_t kBodyBytes = 32u << 20;
+  static constexpr std::size_t kAheadBytes = 256 * 1024;
+
+  Connection(Service& service, io::Io& io)
+      : service_(service), io_(io), socket_(*this), answer_(*this) {}
+
+  void start(int fd);
+  void stop() { abort(); }
+
+  void on_connected(base::Status) override {}
+  void on_data(io::Slice slice) override;
+  void on_eof() override;
+  void on_error(base::Error error) override;
+  void on_sent() override;
+  void on_closed() override;
+
+  // -- for answers
+  io::Io& io() { return io_; }
+  Service& service() { return service_; }
+  std::size_t queued_bytes() const { return dripping_.size() + socket_.queued_bytes(); }
+  // From the next write on, this many bytes leave at a time; 0: all at once.
+  void set_split(std::size_t bytes) { split_ = bytes; }
+  void write(std::string_view bytes);
+  // The answer is complete: the next request may come, or the connection ends behind it.
+  void finish_answer(bool keep_alive);
+  void abort();  // RST
+  // Writes a whole plain answer and finishes it.
+  void reply(std::uint16_t status, std::string_view body, std::string_view more_fields = {});
+
+ private:
+  enum class State : std::uint8_t { head, body, answering, closing, closed };
+
+  void read();
+  bool read_head();
+  bool read_body();
+  void drip();
+  void close_when_sent();
+  void refuse(base::Errc code);
+
+  Service& service_;
+  io::Io& io_;
+  io::Socket socket_;
+  Answer answer_;
+  State state_ = State::head;
+  bool reading_ = false;  // read() is on the stack: an answer given at once must not start it again
+  bool keep_alive_ = true;  // what the client's request said
+  std::string received_;    // not yet parsed
+  std::string dripping_;    // not yet written, when writes are split
+  std::size_t split_ = 0;
+  http::H1RequestParser parser_;
+  http::H1Body body_;
+  HttpRequest request_;
+};
+
+}  // namespace headrace::mock
