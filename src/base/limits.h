@@ -1,5 +1,6 @@
-// Every bound of the program, with its reason. Reaching one is an error (or the rule named here), never
-// growth. Bounds an operator may want to move have their default here and their key in the configuration.
+// Every bound of the program, with its reason. Reaching one is an error (or the rule named here),
+// never growth. Bounds an operator may want to move have their default here and their key in the
+// configuration.
 #pragma once
 
 #include <cstddef>
@@ -10,18 +11,18 @@
 namespace headrace::base::limits {
 
 // -- client requests
-inline constexpr std::size_t kHeadBytes = 32 * 1024;         // request head; above: 431
-inline constexpr std::size_t kHeadFields = 100;              // fields of a head; above: 431
-inline constexpr std::size_t kTargetBytes = 8 * 1024;        // request target; above: 414
-inline constexpr std::size_t kLeadingCrlfs = 8;              // empty lines before a request line
-inline constexpr std::size_t kChunkExtensionBytes = 4096;    // of one body in all
-inline constexpr std::size_t kTrailerFields = 100;           // read, never forwarded
+inline constexpr std::size_t kHeadBytes = 32 * 1024;       // request head; above: 431
+inline constexpr std::size_t kHeadFields = 100;            // fields of a head; above: 431
+inline constexpr std::size_t kTargetBytes = 8 * 1024;      // request target; above: 414
+inline constexpr std::size_t kLeadingCrlfs = 8;            // empty lines before a request line
+inline constexpr std::size_t kChunkExtensionBytes = 4096;  // of one body in all
+inline constexpr std::size_t kTrailerFields = 100;         // read, never forwarded
 inline constexpr std::size_t kTrailerBytes = 16 * 1024;
 inline constexpr std::size_t kChunkSizeDigits = 16;          // hex digits of a chunk size
 inline constexpr std::size_t kBodyBytesDefault = 32u << 20;  // request body; above: 413
 inline constexpr std::size_t kPipelinedBytes = 64 * 1024;    // bytes held behind a running request
 inline constexpr Nanos kHeadTimeout = 10 * base::kSecond;    // from its first byte to its last
-inline constexpr Nanos kBodyGrace = 5 * base::kSecond;       // after that the body must keep this rate:
+inline constexpr Nanos kBodyGrace = 5 * base::kSecond;  // after that the body must keep this rate:
 inline constexpr std::size_t kBodyBytesPerSecond = 1000;
 inline constexpr Nanos kWriteStallTimeout = 30 * base::kSecond;  // a reader without progress is cut
 inline constexpr Nanos kKeepAliveTimeout = 600 * base::kSecond;  // idle client connection
@@ -30,12 +31,13 @@ inline constexpr std::size_t kLingerBytes = 1u << 20;
 
 // -- upstream answers
 inline constexpr std::size_t kAnswerHeadBytes = 56 * 1024;  // above: 502; offsets have 16 bits
-inline constexpr std::size_t kInterimAnswers = 8;           // 1xx heads before the real one; above: 502
-inline constexpr std::size_t kHoldBytes = 256 * 1024;       // held before the commit point; full commits
-inline constexpr std::size_t kEventBytes = 64 * 1024;       // a longer event flows in pieces
+inline constexpr std::size_t kInterimAnswers = 8;      // 1xx heads before the real one; above: 502
+inline constexpr std::size_t kHoldBytes = 256 * 1024;  // held before the commit point; full commits
+inline constexpr std::size_t kEventBytes = 64 * 1024;  // a longer event flows in pieces
 
 // -- relay
-inline constexpr std::size_t kPauseBytes = 64 * 1024;   // queued to one client: stop reading upstream
+inline constexpr std::size_t kPauseBytes =
+    64 * 1024;  // queued to one client: stop reading upstream
 inline constexpr std::size_t kResumeBytes = 16 * 1024;  // and start again below this
 inline constexpr std::size_t kSmallPieceBytes = 2048;   // pieces up to this are coalesced when busy
 inline constexpr std::size_t kCoalesceBytes = 16 * 1024;  // memcpy + send beats sendmsg up to here
@@ -48,6 +50,14 @@ inline constexpr std::size_t kIdlePerOrigin = 256;          // pooled, LIFO; the
 inline constexpr Nanos kPoolIdleTimeout = 55 * base::kSecond;  // below the usual 60 s of servers
 inline constexpr Nanos kLoopTick = base::kSecond;              // an idle worker wakes this often
 
+// -- the admin listener
+inline constexpr std::size_t kAdminConnections = 32;       // one more: the stalest makes room
+inline constexpr std::size_t kAdminHeadBytes = 8 * 1024;   // above: 431
+inline constexpr Nanos kAdminTimeout = 5 * base::kSecond;  // for a head; for a reader to take bytes
+inline constexpr Nanos kAdminLinger = base::kSecond;       // reading on after the answer
+inline constexpr Nanos kLiveWindow = 2 * base::kSecond;  // a loop that did not turn in it is stuck
+inline constexpr Nanos kHealthTimeout = 2 * base::kSecond;  // of `headrace health`, all in all
+
 // -- routes (defaults)
 inline constexpr Nanos kConnectTimeout = 2 * base::kSecond;
 inline constexpr Nanos kIdleTimeout = 60 * base::kSecond;
@@ -55,15 +65,15 @@ inline constexpr Nanos kTotalTimeout = 600 * base::kSecond;
 inline constexpr Nanos kDrainTimeout = 25 * base::kSecond;
 
 // -- configuration (start-up and reload; a fault when reached)
-inline constexpr std::size_t kConfigBytes = 1u << 20;    // the file
-inline constexpr std::size_t kConfigDepth = 32;          // maps and lists inside each other
-inline constexpr std::size_t kConfigValues = 32 * 1024;  // scalars, maps and lists in all
-inline constexpr std::size_t kConfigFaults = 100;        // told at once; the rest is counted
+inline constexpr std::size_t kConfigBytes = 1u << 20;       // the file
+inline constexpr std::size_t kConfigDepth = 32;             // maps and lists inside each other
+inline constexpr std::size_t kConfigValues = 32 * 1024;     // scalars, maps and lists in all
+inline constexpr std::size_t kConfigFaults = 100;           // told at once; the rest is counted
 inline constexpr std::size_t kSecretFileBytes = 64 * 1024;  // what ${file:...} names
 inline constexpr std::size_t kApiKeyBytes = 4096;           // must fit a request head
 inline constexpr std::size_t kModelNameBytes = 128;
-inline constexpr std::size_t kResolvedAddresses = 16;       // of one host name; the rest is dropped
-inline constexpr std::size_t kPassedSockets = 64;           // LISTEN_FDS
+inline constexpr std::size_t kResolvedAddresses = 16;  // of one host name; the rest is dropped
+inline constexpr std::size_t kPassedSockets = 64;      // LISTEN_FDS
 inline constexpr Nanos kBindRetry = 200 * base::kMillisecond;  // a predecessor may still hold it
 
 }  // namespace headrace::base::limits
