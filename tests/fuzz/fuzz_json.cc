@@ -1,0 +1,195 @@
+// Fuzz target of json/ and of what is read with it. A slow recursive judge, written from the
+// grammar alone, says of every input whether it is a JSON document; the scanner must agree. What
+// the scanner found must be spans of valid JSON, error bodies about the input must be valid JSON
+// too, and events must be survived at any bytes.
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+
+#include "api/chat_request.h"
+#include "api/error_body.h"
+#include "base/assert.h"
+#include "dialect/openai.h"
+#include "json/scan.h"
+#include "json/text.h"
+
+namespace headrace {
+namespace {
+
+using base::Bytes;
+
+class SlowJudge {
+ public:
+  explicit SlowJudge(Bytes text) : text_(text) {}
+
+  bool document() {
+    blanks();
+    if (!value(0)) return false;
+    blanks();
+    return at_ == text_.size();
+  }
+
+ private:
+  int peek() const { return at_ < text_.size() ? static_cast<unsigned char>(text_[at_]) : -1; }
+  bool eat(Bytes word) {
+    if (text_.substr(at_, word.size()) != word) return false;
+    at_ += word.size();
+    return true;
+  }
+  void blanks() {
+    while (peek() == ' ' || peek() == '\t' || peek() == '\n' || peek() == '\r') ++at_;
+  }
+  static bool digit(int c) { return c >= '0' && c <= '9'; }
+  bool digits() {
+    if (!digit(peek())) return false;
+    while (digit(peek())) ++at_;
+    return true;
+  }
+
+  bool value(std::size_t depth) {
+    if (peek() == '{' || peek() == '[') return depth < json::kDepth && nested(depth + 1);
+    if (peek() == '"') return string();
+    return eat("true") || eat("false") || eat("null") || number();
+  }
+
+  bool nested(std::size_t depth) {
+    const bool object = peek() == '{';
+    const Bytes close = object ? "}" : "]";
+    ++at_;
+    blanks();
+    if (eat(close)) return true;
+    while (true) {
+      blanks();
+      if (object && !key()) return false;
+      if (!value(depth)) return false;
+      blanks();
+      if (eat(close)) return true;
+      if (!eat(",")) return false;
+    }
+  }
+
+  bool key() {
+    if (peek() != '"' || !string()) return false;
+    blanks();
+    if (!eat(":")) return false;
+    blanks();
+    return true;
+  }
+
+  bool number() {
+    eat("-");
+    if (!eat("0") && !digits()) return false;
+    if (eat(".") && !digits()) return false;
+    if (!eat("e") && !eat("E")) return true;
+    if (!eat("+")) eat("-");
+    return digits();
+  }
+
+  bool string() {
+    ++at_;
+    while (peek() != '"') {
+      if (peek() < 0x20) return false;
+      if (peek() == '\\' ? !escape() : !character()) return false;
+    }
+    ++at_;
+    return true;
+  }
+
+  bool escape() {
+    ++at_;
+    if (!eat("u")) {
+      if (peek() < 0 || Bytes("\"\\/bfnrt").find(text_[at_]) == Bytes::npos) return false;
+      ++at_;
+      return true;
+    }
+    for (int i = 0; i < 4; ++i, ++at_) {
+      if (peek() < 0 || Bytes("0123456789abcdefABCDEF").find(text_[at_]) == Bytes::npos)
+        return false;
+    }
+    return true;
+  }
+
+  // Decodes and encodes again: only the shortest form of a legal code point survives that.
+  bool character() {
+    const int lead = peek();
+    const int more = lead < 0x80   ? 0
+                     : lead < 0xC0 ? -1
+                     : lead < 0xE0 ? 1
+                     : lead < 0xF0 ? 2
+                     : lead < 0xF8 ? 3
+                                   : -1;
+    if (more < 0) return false;
+    std::uint32_t code = more == 0 ? static_cast<std::uint32_t>(lead)
+                                   : static_cast<std::uint32_t>(lead) & (0x3Fu >> more);
+    ++at_;
+    for (int i = 0; i < more; ++i, ++at_) {
+      if (peek() < 0x80 || peek() > 0xBF) return false;
+      code = code << 6 | (static_cast<std::uint32_t>(peek()) & 0x3F);
+    }
+    constexpr std::array<std::uint32_t, 4> kLeast = {0, 0x80, 0x800, 0x10000};
+    if (code < kLeast[static_cast<std::size_t>(more)] || code > 0x10FFFF) return false;
+    return code < 0xD800 || code > 0xDFFF;
+  }
+
+  Bytes text_;
+  std::size_t at_ = 0;
+};
+
+void check_scan(Bytes text) {
+  const bool valid = SlowJudge(text).document();
+  const json::ScanResult whole = json::validate(text);
+  HEADRACE_ASSERT(whole.ok() == valid);
+  HEADRACE_ASSERT(whole.offset <= text.size());
+  HEADRACE_ASSERT(whole.fault != json::Fault::utf8 || whole.offset < text.size());
+
+  constexpr std::array<Bytes, 3> kKeys = {"model", "a", ""};
+  std::array<json::FoundValue, 3> found;
+  const json::ScanResult object = json::scan_object(text, kKeys, found);
+  const bool is_object = valid && text[text.find_first_not_of(" \t\r\n")] == '{';
+  HEADRACE_ASSERT((object.ok() || object.fault == json::Fault::duplicate_key) == is_object);
+  HEADRACE_ASSERT(valid || (object.fault == whole.fault && object.offset == whole.offset));
+  if (!is_object) return;
+  for (const json::FoundValue& value : found) {
+    if (!value.found()) continue;
+    HEADRACE_ASSERT(json::validate(value.text(text)).ok());
+    HEADRACE_ASSERT(text[value.key_begin] == '"');
+    if (value.type != json::Type::array) continue;
+    json::ArrayWalk walk(value.text(text));
+    while (const auto element = walk.next()) HEADRACE_ASSERT(json::validate(*element).ok());
+  }
+}
+
+void check_request(Bytes text) {
+  std::array<char, api::kModelScratchBytes> scratch;
+  api::ErrorDetail detail;
+  const auto request = api::parse_chat_request(text, scratch, detail);
+  std::array<char, api::kErrorBodyBytes> out;
+  const base::Error error =
+      request.ok() ? base::client_error(base::Errc::no_such_model) : request.error();
+  // The writer must cope with any bytes at all in a model's name.
+  detail.model = text;
+  const base::Error unknown = base::client_error(base::Errc::no_such_model);
+  HEADRACE_ASSERT(
+      json::validate(api::write_error_body(api::Family::openai, unknown, detail, out)).ok());
+  HEADRACE_ASSERT(
+      json::validate(api::write_error_body(api::Family::openai, error, detail, out)).ok());
+}
+
+void check_event(Bytes text) {
+  const std::unique_ptr<char[]> scratch(new char[text.size()]);
+  (void)dialect::classify_chat_event(text, scratch.get());
+  (void)dialect::ends_chat_stream(text);
+}
+
+}  // namespace
+}  // namespace headrace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const headrace::base::Bytes text(reinterpret_cast<const char*>(data), size);
+  headrace::check_scan(text);
+  headrace::check_request(text);
+  headrace::check_event(text);
+  return 0;
+}
