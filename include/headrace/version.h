@@ -1,5 +1,6 @@
-/* The version of Headrace, for programs that compile against its public headers; plain C. The build checks
- * it against the project's own version (tools/check_tree.py), so that the two cannot drift apart. */
+/* The version of Headrace, for programs that compile against its public headers; plain C. The build
+ * checks it against the project's own version (tools/check_tree.py), so that the two cannot drift
+ * apart. */
 #ifndef HEADRACE_VERSION_H
 #define HEADRACE_VERSION_H
 
