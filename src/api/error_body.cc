@@ -14,10 +14,9 @@ struct Words {
   Bytes message;
 };
 
-Words words_of(Errc code) {
+// Status 0 where the code is not of that group.
+Words words_about_client(Errc code) {
   switch (code) {
-    case Errc::ok:
-      break;
     case Errc::bad_request:
       return {400, "The request is not valid HTTP/1.1."};
     case Errc::bad_json:
@@ -50,6 +49,13 @@ Words words_of(Errc code) {
       return {499, "The client closed the connection."};
     case Errc::client_stalled:
       return {499, "The client stopped reading the answer."};
+    default:
+      return {0, {}};
+  }
+}
+
+Words words_about_provider_and_us(Errc code) {
+  switch (code) {
     case Errc::connect_failed:
       return {502, "The provider refused the connection."};
     case Errc::connect_timeout:
@@ -84,10 +90,14 @@ Words words_of(Errc code) {
       return {500, "The gateway failed to read or write."};
     case Errc::config_invalid:
       return {500, "The gateway's configuration has a fault."};
-    case Errc::internal:
-      break;
+    default:
+      return {500, "The gateway failed."};
   }
-  return {500, "The gateway failed."};
+}
+
+Words words_of(Errc code) {
+  const Words words = words_about_client(code);
+  return words.status != 0 ? words : words_about_provider_and_us(code);
 }
 
 // What a client is told about a provider's error status. The provider's refusal of our key is our
@@ -252,6 +262,15 @@ void write_anthropic(json::Writer& out, base::Error error, const ErrorDetail& de
   out.end_object();
 }
 
+void write_object(json::Writer& out,
+                  Family family,
+                  base::Error error,
+                  const ErrorDetail& detail,
+                  bool in_stream) {
+  if (family == Family::anthropic) return write_anthropic(out, error, detail);
+  write_openai(out, error, detail, in_stream);
+}
+
 }  // namespace
 
 std::uint16_t http_status_of(base::Error error, const ErrorDetail& detail, Family family) {
@@ -281,11 +300,7 @@ Bytes write_error_body(Family family,
                        std::span<char> out) {
   HEADRACE_ASSERT(out.size() >= kErrorBodyBytes);
   json::Writer writer(out);
-  if (family == Family::openai) {
-    write_openai(writer, error, detail, false);
-  } else {
-    write_anthropic(writer, error, detail);
-  }
+  write_object(writer, family, error, detail, false);
   HEADRACE_ASSERT(writer.ok());
   return writer.written();
 }
@@ -296,13 +311,8 @@ Bytes write_error_event(Family family,
                         std::span<char> out) {
   HEADRACE_ASSERT(out.size() >= kErrorBodyBytes);
   json::Writer writer(out);
-  if (family == Family::openai) {
-    writer.raw("data: ");
-    write_openai(writer, error, detail, true);
-  } else {
-    writer.raw("event: error\ndata: ");
-    write_anthropic(writer, error, detail);
-  }
+  writer.raw(family == Family::openai ? "data: " : "event: error\ndata: ");
+  write_object(writer, family, error, detail, true);
   writer.raw("\n\n");
   HEADRACE_ASSERT(writer.ok());
   return writer.written();

@@ -78,38 +78,38 @@ bool has_sound(const FoundValue& audio, Bytes delta) {
 
 EventKind kind_of_delta(Bytes delta) {
   enum Key : std::size_t {
-    content,
-    refusal,
-    tool_calls,
-    function_call,
-    audio,
-    images,
-    reasoning,
-    reasoning_content,
-    reasoning_details,
-    count
+    kContent,
+    kRefusal,
+    kToolCalls,
+    kFunctionCall,
+    kAudio,
+    kImages,
+    kReasoning,
+    kReasoningContent,
+    kReasoningDetails,
+    kCount
   };
-  constexpr std::array<Bytes, count> kKeys = {"content",
-                                              "refusal",
-                                              "tool_calls",
-                                              "function_call",
-                                              "audio",
-                                              "images",
-                                              "reasoning",
-                                              "reasoning_content",
-                                              "reasoning_details"};
+  constexpr std::array<Bytes, kCount> kKeys = {"content",
+                                               "refusal",
+                                               "tool_calls",
+                                               "function_call",
+                                               "audio",
+                                               "images",
+                                               "reasoning",
+                                               "reasoning_content",
+                                               "reasoning_details"};
   const Members members(delta, kKeys);
   const auto& found = members.found;
-  if (has_text(found[content]) || has_text(found[refusal]) ||
-      has_elements(found[tool_calls], delta) || has_members(found[function_call], delta) ||
-      has_sound(found[audio], delta) || has_elements(found[images], delta)) {
+  if (has_text(found[kContent]) || has_text(found[kRefusal]) ||
+      has_elements(found[kToolCalls], delta) || has_members(found[kFunctionCall], delta) ||
+      has_sound(found[kAudio], delta) || has_elements(found[kImages], delta)) {
     return EventKind::useful;
   }
   EventKind kind = EventKind::quiet;
-  if (found[content].type == Type::array) kind = kind_of_parts(found[content].text(delta));
+  if (found[kContent].type == Type::array) kind = kind_of_parts(found[kContent].text(delta));
   if (kind != EventKind::quiet) return kind;
-  const bool thinks = has_text(found[reasoning]) || has_text(found[reasoning_content]) ||
-                      has_elements(found[reasoning_details], delta);
+  const bool thinks = has_text(found[kReasoning]) || has_text(found[kReasoningContent]) ||
+                      has_elements(found[kReasoningDetails], delta);
   return thinks ? EventKind::reasoning : EventKind::quiet;
 }
 
@@ -120,16 +120,16 @@ bool reports_failure(const FoundValue& reason, Bytes choice) {
 }
 
 EventKind kind_of_choice(Bytes choice) {
-  enum Key : std::size_t { delta, message, text, finish_reason, count };
-  constexpr std::array<Bytes, count> kKeys = {"delta", "message", "text", "finish_reason"};
+  enum Key : std::size_t { kDelta, kMessage, kText, kFinishReason, kCount };
+  constexpr std::array<Bytes, kCount> kKeys = {"delta", "message", "text", "finish_reason"};
   const Members members(choice, kKeys);
   const auto& found = members.found;
-  if (reports_failure(found[finish_reason], choice)) return EventKind::error;
-  if (has_text(found[finish_reason])) return EventKind::finish;
-  if (has_text(found[text])) return EventKind::useful;
+  if (reports_failure(found[kFinishReason], choice)) return EventKind::error;
+  if (has_text(found[kFinishReason])) return EventKind::finish;
+  if (has_text(found[kText])) return EventKind::useful;
   // A delta, or (servers that stream whole messages) the message in its place.
-  if (found[delta].type == Type::object) return kind_of_delta(found[delta].text(choice));
-  if (found[message].type == Type::object) return kind_of_delta(found[message].text(choice));
+  if (found[kDelta].type == Type::object) return kind_of_delta(found[kDelta].text(choice));
+  if (found[kMessage].type == Type::object) return kind_of_delta(found[kMessage].text(choice));
   return EventKind::quiet;
 }
 
@@ -149,14 +149,14 @@ bool says_something(const FoundValue& error) {
 }
 
 EventKind kind_of_chunk(Bytes chunk) {
-  enum Key : std::size_t { error, choices, object, count };
-  constexpr std::array<Bytes, count> kKeys = {"error", "choices", "object"};
+  enum Key : std::size_t { kError, kChoices, kObject, kCount };
+  constexpr std::array<Bytes, kCount> kKeys = {"error", "choices", "object"};
   const Members members(chunk, kKeys);
   const auto& found = members.found;
-  if (says_something(found[error]) || text_is(found[object], chunk, "error"))
+  if (says_something(found[kError]) || text_is(found[kObject], chunk, "error"))
     return EventKind::error;
-  if (found[choices].type != Type::array) return EventKind::quiet;
-  return kind_of_choices(found[choices].text(chunk));
+  if (found[kChoices].type != Type::array) return EventKind::quiet;
+  return kind_of_choices(found[kChoices].text(chunk));
 }
 
 Bytes trim(Bytes text) {

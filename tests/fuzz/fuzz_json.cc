@@ -186,6 +186,7 @@ void check_event(Bytes text) {
 }  // namespace
 }  // namespace headrace
 
+// NOLINTNEXTLINE(readability-identifier-naming): the name is libFuzzer's
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const headrace::base::Bytes text(reinterpret_cast<const char*>(data), size);
   headrace::check_scan(text);
