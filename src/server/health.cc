@@ -54,11 +54,8 @@ class Probe {
   bool send(std::string_view bytes) {
     while (!bytes.empty()) {
       const ssize_t size = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-      if (size > 0) {
-        bytes.remove_prefix(static_cast<std::size_t>(size));
-      } else if (errno != EAGAIN || !wait(POLLOUT)) {
-        return false;
-      }
+      if (size < 0 && (errno != EAGAIN || !wait(POLLOUT))) return false;
+      if (size > 0) bytes.remove_prefix(static_cast<std::size_t>(size));
     }
     return true;
   }
@@ -69,11 +66,8 @@ class Probe {
     while (out.size() < kAnswerBytes) {
       const ssize_t size = ::recv(fd_, buffer.data(), buffer.size(), 0);
       if (size == 0) return true;
-      if (size > 0) {
-        out.append(buffer.data(), static_cast<std::size_t>(size));
-      } else if (errno != EAGAIN || !wait(POLLIN)) {
-        return false;
-      }
+      if (size < 0 && (errno != EAGAIN || !wait(POLLIN))) return false;
+      if (size > 0) out.append(buffer.data(), static_cast<std::size_t>(size));
     }
     return true;
   }
