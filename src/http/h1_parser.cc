@@ -347,7 +347,7 @@ void H1ResponseParser::reset(bool head_request) {
   framing_ = {};
   head_ = {};
   position_ = 0;
-  state_ = State::version;
+  state_ = State::status;
   error_ = Errc::ok;
   head_request_ = head_request;
 }
@@ -387,29 +387,27 @@ Parse H1ResponseParser::parse(Bytes text) {
   }
 }
 
+// One byte of `HTTP/1.x 200`.
+bool H1ResponseParser::accept_status_byte(char c) {
+  constexpr std::size_t kBlankAt = 8;
+  if (position_ == kVersionMinorAt) {
+    head_.version_minor = static_cast<std::uint8_t>(c - '0');
+    return base::is_digit(c);
+  }
+  if (position_ < kBlankAt) return c == kVersion[position_];
+  if (position_ == kBlankAt) return c == ' ';
+  head_.status = static_cast<std::uint16_t>(head_.status * 10 + (c - '0'));
+  return base::is_digit(c) && head_.status != 0;
+}
+
 // HTTP/1.x SP 3DIGIT [ SP reason ] CRLF. The blank without a reason is often left out by servers.
 Parse H1ResponseParser::parse_status_line(Bytes text) {
-  constexpr std::size_t kStatusAt = 9;
   constexpr std::size_t kReasonAt = 12;
-  for (; state_ == State::version; ++position_) {
-    if (position_ == text.size()) return need_more(text);
-    const char c = text[position_];
-    if (position_ == kVersionMinorAt) {
-      if (!base::is_digit(c)) return fail();
-      head_.version_minor = static_cast<std::uint8_t>(c - '0');
-    } else if (position_ == kStatusAt - 1) {
-      if (c != ' ') return fail();
-      state_ = State::status;
-    } else if (c != kVersion[position_]) {
-      return fail();
-    }
-  }
   for (; state_ == State::status; ++position_) {
     if (position_ == text.size()) return need_more(text);
     const char c = text[position_];
     if (position_ < kReasonAt) {
-      if (!base::is_digit(c) || (position_ == kStatusAt && c == '0')) return fail();
-      head_.status = static_cast<std::uint16_t>(head_.status * 10 + (c - '0'));
+      if (!accept_status_byte(c)) return fail();
     } else {
       if (c != ' ' && c != '\r') return fail();
       state_ = c == ' ' ? State::reason : State::status_lf;

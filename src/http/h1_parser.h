@@ -104,11 +104,12 @@ class H1ResponseParser {
   const Fields& fields() const { return fields_; }
 
  private:
-  enum class State : std::uint8_t { version, status, reason, status_lf, fields, done, failed };
+  enum class State : std::uint8_t { status, reason, status_lf, fields, done, failed };
 
   Parse fail();
   Parse need_more(Bytes text);
   Parse parse_status_line(Bytes text);  // `done`: the line is
+  bool accept_status_byte(char c);
   bool accept_field(Bytes text, const FieldSpan& span);
   Parse finish();
 
@@ -117,7 +118,7 @@ class H1ResponseParser {
   FramingFields framing_;
   ResponseHead head_;
   std::size_t position_ = 0;
-  State state_ = State::version;
+  State state_ = State::status;
   base::Errc error_ = base::Errc::ok;
   bool head_request_ = false;
 };
