@@ -45,11 +45,11 @@ bool is_quotable(const Key& key) {
 
 bool is_provider_name(std::string_view name) {
   if (name.empty() || name.size() > 63) return false;
-  for (const char c : name) {
-    const char lowered = base::lower(c);
-    const bool plain = (lowered >= 'a' && lowered <= 'z') || base::is_digit(c);
-    const bool mark = c == '.' || c == '_' || c == '-';
-    if (!plain && (!mark || &c == name.data())) return false;
+  for (std::size_t i = 0; i < name.size(); ++i) {
+    const char lowered = base::lower(name[i]);
+    const bool plain = (lowered >= 'a' && lowered <= 'z') || base::is_digit(name[i]);
+    const bool mark = i > 0 && (name[i] == '.' || name[i] == '_' || name[i] == '-');
+    if (!plain && !mark) return false;
   }
   return true;
 }

@@ -31,7 +31,10 @@ class TreeBuilder final : public YAML::EventHandler {
   void OnDocumentEnd() override {}
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
-    begin(Node::Kind::null, mark, "", anchor);
+    Node* node = begin(Node::Kind::null, mark, "", anchor);
+    if (node == nullptr || frames_.empty() || !frames_.back().node->is(Node::Kind::map)) return;
+    // The parser sees that a value is absent where the next thing begins, maybe lines below.
+    node->line = frames_.back().node->entries.back().line;
   }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
     refuse(mark, "aliases (*name) are not supported; write the value out");

@@ -1,0 +1,80 @@
+// Goal: what is printed is what is in force, without secrets, and the reference page in the tree is
+// the one that the program prints.
+#include "config/print.h"
+
+#include <doctest/doctest.h>
+
+#include <fstream>
+#include <iterator>
+#include <string>
+
+#include "config/load.h"
+
+namespace headrace::config {
+namespace {
+
+constexpr std::string_view kRich = R"(
+listen: [127.0.0.1:1, {address: "unix:/run/x.sock", mode: "0600", group: web}, {address: "unix:@a", half_close: ignore}]
+admin: off
+workers: 3
+busy: always
+pin: true
+io: {backend: epoll, compat: "6.1"}
+limits: {body: 1000000, head_timeout: 1500ms}
+providers:
+  a: {base_url: "http://127.0.0.1:1/v1", api_key: sk-canary}
+  b: {base_url: "http://b.example/x%20y", private: true}
+routes:
+  - {model: 'odd "name" \ $${x} *', targets: [a, {provider: b, model: "m:1"}], reasoning_is_useful: true}
+  - {model: "*", targets: [b], first_token_timeout: 90s}
+)";
+
+Snapshot load_good(std::string_view yaml) {
+  LoadOutcome outcome = load_text(yaml, {});
+  outcome.source = "test";
+  REQUIRE_MESSAGE(outcome.ok(), format_faults(outcome));
+  return *outcome.snapshot;
+}
+
+TEST_CASE("a printed configuration loads to what was printed") {
+  const Snapshot snapshot = load_good(kRich);
+  const std::string printed = print_redacted(snapshot);
+  const Snapshot again = load_good(printed);
+  CHECK(print_redacted(again) == printed);
+  CHECK(again.routes[0].model == "odd \"name\" \\ ${x} *");
+  CHECK(again.routes[0].targets[1].name == "b/m:1");
+  CHECK(again.listen[1].group == "web");
+  CHECK(again.listen[2].half_close == HalfClose::ignore);
+  CHECK(again.limits.body_bytes == 1'000'000);
+  CHECK(again.providers[1].base_path == "/x%20y");
+  const std::string of_default = print_redacted(default_config());
+  CHECK(print_redacted(load_good(of_default)) == of_default);
+}
+
+TEST_CASE("a printed configuration holds no key") {
+  const std::string printed = print_redacted(load_good(kRich));
+  CHECK(printed.find("canary") == std::string::npos);
+  CHECK(printed.find("api_key: \"***\"") != std::string::npos);
+}
+
+TEST_CASE("docs/configuration.md is what `headrace config docs` prints") {
+  std::ifstream file("docs/configuration.md");
+  REQUIRE(file.good());
+  const std::string page{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  CHECK_MESSAGE(page == docs_markdown(), "run `headrace config docs > docs/configuration.md`");
+}
+
+TEST_CASE("the reference page shows type, default, bounds and variable of a key") {
+  const std::string page = docs_markdown();
+  CHECK(page.find("| `body` | size | `32MiB` | 1KiB to 1GiB | `HEADRACE_LIMITS_BODY` | ") !=
+        std::string::npos);
+  CHECK(page.find("| `workers` | number | `auto` | `auto`, or 1 to 256 | `HEADRACE_WORKERS` | ") !=
+        std::string::npos);
+  CHECK(
+      page.find(
+          "| `backend` | word | `auto` | `auto`, `io_uring`, `epoll` | `HEADRACE_IO_BACKEND` | ") !=
+      std::string::npos);
+}
+
+}  // namespace
+}  // namespace headrace::config
