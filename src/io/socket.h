@@ -20,6 +20,7 @@
 #include "base/intrusive_list.h"
 #include "base/limits.h"
 #include "base/result.h"
+#include "base/time.h"
 #include "io/slice.h"
 #include "io/slice_queue.h"
 
@@ -82,6 +83,11 @@ class Socket {
   std::size_t queued_bytes() const { return queue.bytes(); }
   bool sending() const { return in_flight_slices != 0; }
 
+  // Set by an owner that does nothing until on_sent (it closes then, say): the report comes at once. Else
+  // that of a send which emptied the queue may come with the next event, or kSentReportMax later.
+  bool prompt_sent = false;
+  static constexpr base::Nanos kSentReportMax = 2 * base::kMillisecond;
+
   // -- for Io and its backends only, from here on
   enum class State : std::uint8_t { closed, connecting, open, closing };
 
@@ -117,7 +123,9 @@ class Socket {
   base::ListLink settle_link;   // a send was handed over and not yet settled
   base::ListLink closed_link;   // on_closed is due
   base::ListLink backend_link;  // a backend's own list
-  std::uint64_t send_turn = 0;  // uring: the enter that carried the send
+  std::uint64_t send_turn = 0;  // uring: the place behind the send in the submission queue
+  bool send_must_wait = false;  // uring: the socket was full; the kernel waits for room
+  int pending_errno = 0;        // uring: of an on_error that is due after what arrived before it
   std::uint32_t readiness = 0;  // epoll: what the socket is known to be ready for
   void* peer = nullptr;         // simulator: the other end
 };
