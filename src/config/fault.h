@@ -35,21 +35,22 @@ inline std::string quote(std::string_view text) {
 
 class Faults {
  public:
+  // Kept in the order of the file; faults of one line in the order they were found.
   void add(std::size_t line, std::string message) {
-    if (list_.size() < base::limits::kConfigFaults) {
-      list_.push_back({line, std::move(message)});
-    } else {
+    if (full()) {
       ++untold_;
+      return;
     }
+    const auto after = std::upper_bound(
+        list_.begin(), list_.end(), line, [](std::size_t wanted, const Fault& fault) {
+          return wanted < fault.line;
+        });
+    list_.insert(after, {line, std::move(message)});
   }
   bool full() const { return list_.size() >= base::limits::kConfigFaults; }
   bool empty() const { return list_.empty(); }
 
-  // In the order of the file.
   std::vector<Fault> take() {
-    std::stable_sort(list_.begin(), list_.end(), [](const Fault& left, const Fault& right) {
-      return left.line < right.line;
-    });
     if (untold_ > 0) list_.push_back({0, std::to_string(untold_) + " more faults are not shown"});
     return std::move(list_);
   }

@@ -126,6 +126,8 @@ Expanded expand(std::string_view text, const Environment& environment) {
       result.fault = inside.starts_with(kFile)
                          ? expand_file(inside.substr(kFile.size()), environment, result.text)
                          : expand_variable(inside, environment, result.text);
+      if (result.text.size() > base::limits::kConfigBytes)
+        result.fault = "${...} brings in too much text";
       if (!result.fault.empty()) return result;
       text.remove_prefix(end + 1);
     } else {

@@ -138,8 +138,8 @@ class TreeBuilder final : public YAML::EventHandler {
     std::vector<const Entry*> sorted;
     sorted.reserve(map.entries.size());
     for (const auto& entry : map.entries) sorted.push_back(&entry);
-    std::stable_sort(sorted.begin(), sorted.end(), [](const Entry* left, const Entry* right) {
-      return left->key < right->key;
+    std::sort(sorted.begin(), sorted.end(), [](const Entry* left, const Entry* right) {
+      return left->key != right->key ? left->key < right->key : left < right;
     });
     for (std::size_t i = 1; i < sorted.size(); ++i) {
       if (sorted[i]->key != sorted[i - 1]->key) continue;
@@ -232,7 +232,9 @@ bool parse_yaml(std::string_view text, Node& root, Faults& faults) {
   try {
     std::istringstream stream{std::string(text)};
     YAML::Parser parser(stream);
-    while (parser.HandleNextDocument(builder)) {
+    // Some malformed texts make yaml-cpp 0.7 report empty documents for ever, so a refusal ends
+    // this.
+    while (!builder.refused() && parser.HandleNextDocument(builder)) {
     }
   } catch (const YAML::Exception& error) {
     if (!builder.refused()) {

@@ -97,6 +97,13 @@ TEST_CASE("a secret file that cannot be used is named with the reason") {
   CHECK(expanded("${file:/etc/hostname}", sealed).find("not read here") != std::string::npos);
 }
 
+TEST_CASE("a value does not grow without bound, however often something large is put in") {
+  const SecretFile file(std::string(base::limits::kSecretFileBytes, 'x'));
+  std::string text;
+  for (int i = 0; i < 20; ++i) text += file.reference();
+  CHECK(expanded(text) == "fault: ${...} brings in too much text");
+}
+
 TEST_CASE("a pipe without a writer does not hold up the start") {
   const SecretFile place("");
   ::unlink(place.path);

@@ -105,6 +105,11 @@ TEST_CASE("depth, number and bytes are bounded") {
         std::string::npos);
 }
 
+TEST_CASE("a text in which the parser sees documents without end is refused all the same") {
+  const std::string text = "#writ What `s:ck:\n   \t\t\t\t,\t)" + std::string(27, '\t');
+  CHECK(parsed(text).starts_with("refused"));
+}
+
 TEST_CASE("control bytes and other encodings are refused, because the parser would misread them") {
   using namespace std::string_view_literals;
   CHECK(parsed("a: 1\nb: \x04\nc: 2\n"sv) ==
