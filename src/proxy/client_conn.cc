@@ -427,6 +427,7 @@ void ClientConn::on_eof() {
     return;
   }
   // What is still queued is sent first; on_sent() closes then.
+  socket_.prompt_sent = true;
   if (socket_.queued_bytes() == 0) close(io::CloseHow::orderly);
 }
 
@@ -474,6 +475,7 @@ void ClientConn::linger() {
   phase_ = Phase::lingering;
   lingered_bytes_ = 0;
   shop_.io.resume(socket_, io::kPausePipeline);
+  socket_.prompt_sent = true;
   shop_.io.shutdown_after_send(socket_);
   if (socket_.queued_bytes() == 0) {
     await_client_end();

@@ -135,11 +135,15 @@ void Exchange::acquire() {
     body = body_.body_slice();
   }
   ++attempts_;
-  attempt_.start(**conn, *route_, static_cast<std::uint32_t>(target_ - route_->targets.data()),
-                 std::move(whole), std::move(body));
+  attempt_.start(**conn, *route_, target_id(), std::move(whole), std::move(body));
   if (attempts_ == 1) overhead_ = shop_.io.clock() - shop_.io.now();
   phase_ = Phase::awaiting;
   advance();
+}
+
+std::uint32_t Exchange::target_id() const {
+  const auto route = static_cast<std::size_t>(route_ - snapshot().routes.data());
+  return live_->first_target[route] + static_cast<std::uint32_t>(target_ - route_->targets.data());
 }
 
 // Sets the timer to the nearest deadline. Activity only moves the idle deadline on; the timer finds that out

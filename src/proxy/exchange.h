@@ -68,6 +68,7 @@ class Exchange final : public AttemptOwner {
   base::Bytes write_fields(char* out, std::size_t capacity, base::Bytes forwarded);
   void note_attempt(base::Error error);
   void watch();
+  std::uint32_t target_id() const;
   const config::Snapshot& snapshot() const { return *live_->snapshot; }
 
   Workshop& shop_;

@@ -22,6 +22,7 @@ class Exchange;
 struct Live {
   const config::Snapshot* snapshot = nullptr;
   std::vector<upstream::Origin*> origins;  // by provider
+  std::vector<std::uint32_t> first_target;  // by route: records count targets through all routes
   std::uint64_t exchanges = 0;             // that hold on to it
 };
 

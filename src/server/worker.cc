@@ -49,6 +49,11 @@ void Worker::use(const config::Snapshot& snapshot) {
     origin.set_endpoints(std::move(endpoints));
     live->origins.push_back(&origin);
   }
+  std::uint32_t targets = 0;
+  for (const config::Route& route : snapshot.routes) {
+    live->first_target.push_back(targets);
+    targets += static_cast<std::uint32_t>(route.targets.size());
+  }
   shop_.live = live.get();
   lives_.push_back(std::move(live));
   retire_snapshots();

@@ -1,0 +1,400 @@
+// control.cc – start, the loop, reload, the end.
+#include "server/control.h"
+
+#include <poll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <ctime>
+
+#include "base/log.h"
+#include "headrace/version.h"
+#include "net/listen.h"
+#include "net/resolver.h"
+#include "server/sd_listen.h"
+
+namespace headrace::server {
+namespace {
+
+constexpr base::Nanos kRefreshNames = 30 * base::kSecond;
+constexpr base::Nanos kEndingGrace = 1 * base::kSecond;   // for terminal errors to leave
+constexpr base::Nanos kStopGrace = 3 * base::kSecond;     // for descriptors to close
+constexpr int kEndingPollMs = 5;
+constexpr std::size_t kOwnFiles = 24;  // descriptors that are neither clients nor upstreams
+
+base::Nanos monotonic_now() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * base::kSecond + now.tv_nsec;
+}
+
+double unix_now() { return static_cast<double>(::time(nullptr)); }
+
+sigset_t our_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, signal);
+  return set;
+}
+
+// What one worker may hold open: configured, and within the process's limit of open files. Two connections a
+// request: one to the client, one to the provider.
+std::size_t connections_within(std::size_t configured, std::uint64_t open_files, std::size_t workers) {
+  const std::uint64_t own = kOwnFiles + 8 * workers;
+  const std::uint64_t rest = open_files > own + 8 ? open_files - own : 8;
+  return std::max<std::size_t>(1, std::min<std::uint64_t>(configured, rest / 2 / workers));
+}
+
+io::BackendWish wish_of(config::Backend backend) {
+  switch (backend) {
+    case config::Backend::automatic: return io::BackendWish::automatic;
+    case config::Backend::io_uring: return io::BackendWish::io_uring;
+    case config::Backend::epoll: return io::BackendWish::epoll;
+  }
+  return io::BackendWish::automatic;
+}
+
+io::BusyMode busy_of(config::Busy busy) {
+  switch (busy) {
+    case config::Busy::automatic: return io::BusyMode::automatic;
+    case config::Busy::always: return io::BusyMode::always;
+    case config::Busy::off: return io::BusyMode::off;
+  }
+  return io::BusyMode::automatic;
+}
+
+// What is made once at start does not follow a reload; saying so beats a riddle.
+void warn_of_restart(const config::Snapshot& old, const config::Snapshot& fresh) {
+  const auto same_place = [](const config::Listen& left, const config::Listen& right) {
+    return left.address == right.address && left.mode == right.mode && left.group == right.group;
+  };
+  const auto warn = [](bool changed, const char* what) {
+    if (!changed) return;
+    HEADRACE_LOG_WARNING("reload: `%s` changed; that takes effect at the next start", what);
+  };
+  warn(!std::equal(old.listen.begin(), old.listen.end(), fresh.listen.begin(), fresh.listen.end(),
+                   same_place),
+       "listen");
+  warn(old.admin != fresh.admin, "admin");
+  warn(old.workers != fresh.workers, "workers");
+  warn(old.busy != fresh.busy, "busy");
+  warn(old.pin != fresh.pin, "pin");
+  warn(old.io.backend != fresh.io.backend || old.io.tiny != fresh.io.tiny ||
+           old.io.compat != fresh.io.compat,
+       "io");
+}
+
+}  // namespace
+
+void block_signals() {
+  const sigset_t set = our_signals();
+  ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+}
+
+Control::Control(std::string path, config::LoadOutcome loaded)
+    : path_(std::move(path)), host_(config::read_host()), admin_(*this) {
+  HEADRACE_ASSERT(loaded.ok());
+  snapshots_.push_back(std::make_unique<config::Snapshot>(std::move(*loaded.snapshot)));
+  snapshots_.back()->epoch = next_epoch_++;
+}
+
+Control::~Control() {
+  if (signals_ >= 0) ::close(signals_);
+}
+
+int Control::run() {
+  if (!start()) return 1;
+  while (stage_ != Stage::stopped) step();
+  fleet_->move_to(Worker::Stage::stopped);
+  const base::Nanos deadline = monotonic_now() + kStopGrace;
+  while (!fleet_->ended() && monotonic_now() < deadline) ::poll(nullptr, 0, kEndingPollMs);
+  if (!fleet_->ended()) {
+    HEADRACE_LOG_ERROR("a worker did not end; leaving without it");
+    ::_exit(1);
+  }
+  fleet_->join();
+  exporter_->stop();
+  exporter_thread_.join();
+  admin_.close();
+  for (const std::string& file : socket_files_) ::unlink(file.c_str());
+  HEADRACE_LOG_INFO("ended");
+  return 0;
+}
+
+// -- start
+
+bool Control::start() {
+  const sigset_t set = our_signals();
+  signals_ = ::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+  HEADRACE_ASSERT(signals_ >= 0);
+  resolve_providers(*snapshots_.back());
+  if (!open_listeners()) return false;
+  if (!start_fleet()) return false;
+  if (!start_admin()) return false;
+  stage_ = Stage::serving;
+  refresh_at_ = monotonic_now() + kRefreshNames;
+  say_where();
+  return true;
+}
+
+bool Control::open_listeners() {
+  const std::uint32_t workers = config::worker_count(current(), host_);
+  listeners_.resize(workers);
+  PassedSockets passed = take_passed_sockets();
+  if (!passed.fault.empty()) {
+    HEADRACE_LOG_ERROR("%s", passed.fault.c_str());
+    return false;
+  }
+  for (const config::Listen& listen : current().listen) {
+    base::Result<net::Address> address = net::parse_address(listen.address);
+    if (!address) {
+      HEADRACE_LOG_ERROR("%s: not an address", listen.address.c_str());
+      return false;
+    }
+    net::Address place = *address;
+    int shared = passed.claim(place);  // a socket with one queue: the workers share it
+    if (shared >= 0) listeners_[0].push_back({shared, listen.half_close});
+    for (std::uint32_t worker = 0; worker < workers; ++worker) {
+      if (shared >= 0) {
+        if (worker != 0) listeners_[worker].push_back({::dup(shared), listen.half_close});
+        continue;
+      }
+      base::Result<int> fd = net::listen_on(place, {.mode = listen.mode, .group = listen.group});
+      if (!fd) {
+        HEADRACE_LOG_ERROR("%s", net::explain_listen_error(place, fd.error()).c_str());
+        return false;
+      }
+      // Port 0: all workers listen where the first one was put.
+      if (base::Result<net::Address> bound = net::bound_address(*fd); bound && worker == 0) place = *bound;
+      if (net::is_unix(place)) {
+        shared = *fd;
+        if (!net::path_of(place).empty()) socket_files_.emplace_back(net::path_of(place));
+      }
+      listeners_[worker].push_back({*fd, listen.half_close});
+    }
+    HEADRACE_LOG_INFO("listening on %s", net::format(place).c_str());
+  }
+  return true;
+}
+
+bool Control::start_fleet() {
+  const std::uint32_t workers = config::worker_count(current(), host_);
+  FleetOptions options;
+  options.workers = workers;
+  options.pin = config::should_pin(current(), host_);
+  options.clients_max =
+      connections_within(current().limits.client_connections, host_.open_files.soft, workers);
+  options.upstreams_max = options.clients_max;
+  options.io.wish = wish_of(current().io.backend);
+  options.io.busy = busy_of(config::busy_mode(current(), host_));
+  options.io.tiny = current().io.tiny;
+  options.io.compat_61 = current().io.compat == "6.1";
+  const io::BackendChoice choice = io::choose_backend(options.io.wish);
+  io_backend_ = choice.uring ? "io_uring" : "epoll";
+  HEADRACE_LOG_INFO("io backend: %s (%s)", io_backend_.c_str(), choice.reason.c_str());
+
+  fleet_ = std::make_unique<Fleet>(options);
+  std::vector<exporter::Exporter::Worker> rings;
+  for (std::size_t i = 0; i < fleet_->size(); ++i) rings.push_back({&fleet_->ring(i), &fleet_->counters(i)});
+  exporter_ = std::make_unique<exporter::Exporter>(
+      std::move(rings), exporter::Exporter::BuildInfo{{"version", HEADRACE_VERSION},
+                                                      {"io_backend", io_backend_}});
+  exporter_->learn(exporter::Dictionary::of(current()));
+  exporter_->reloaded(true, unix_now());
+  exporter_thread_ = std::thread([this] {
+    ::pthread_setname_np(::pthread_self(), "exporter");
+    exporter_->run();
+  });
+  const base::Status status = fleet_->start(current(), listeners_);
+  if (status) return true;
+  HEADRACE_LOG_ERROR("%s", fleet_->complaint().c_str());
+  abandon_start();
+  return false;
+}
+
+bool Control::start_admin() {
+  if (current().admin.empty()) return true;
+  base::Result<net::Address> address = net::parse_address(current().admin);
+  HEADRACE_ASSERT(address.ok());  // checked with the configuration
+  const base::Status status = admin_.listen(*address);
+  if (status) {
+    HEADRACE_LOG_INFO("admin on %s", net::format(admin_.address()).c_str());
+    return true;
+  }
+  HEADRACE_LOG_ERROR("%s", net::explain_listen_error(*address, status.error()).c_str());
+  abandon_start();
+  return false;
+}
+
+void Control::abandon_start() {
+  exporter_->stop();
+  exporter_thread_.join();
+  fleet_.reset();
+}
+
+void Control::say_where() const {
+  HEADRACE_LOG_INFO("ready: %zu worker%s, %zu route%s", fleet_->size(), fleet_->size() == 1 ? "" : "s",
+                    current().routes.size(), current().routes.size() == 1 ? "" : "s");
+}
+
+// -- the loop
+
+void Control::step() {
+  std::vector<pollfd> fds;
+  fds.push_back({signals_, POLLIN, 0});
+  base::Nanos now = monotonic_now();
+  admin_.add_fds(fds, now);
+  ::poll(fds.data(), fds.size(), wait_ms(now));
+  now = monotonic_now();
+  admin_.on_ready(fds, now);
+  signalfd_siginfo info{};
+  while (::read(signals_, &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
+    on_signal(static_cast<int>(info.ssi_signo));
+  }
+  advance(monotonic_now());
+  prune_snapshots();
+}
+
+int Control::wait_ms(base::Nanos now) const {
+  int wait = admin_.timeout_ms(now);
+  const auto at_most = [&wait](base::Nanos left) {
+    const auto ms = static_cast<int>(std::clamp<base::Nanos>(left / base::kMillisecond + 1, 0, 60'000));
+    wait = wait < 0 ? ms : std::min(wait, ms);
+  };
+  if (stage_deadline_ != base::kNever) at_most(stage_deadline_ - now);
+  if (refresh_at_ != base::kNever) at_most(refresh_at_ - now);
+  if (stage_ >= Stage::draining) at_most(kEndingPollMs * base::kMillisecond);
+  if (snapshots_.size() > 1) at_most(base::kSecond);
+  return wait;
+}
+
+void Control::on_signal(int signal) {
+  if (signal == SIGHUP) {
+    if (stage_ == Stage::serving) reload();
+    return;
+  }
+  if (stage_ == Stage::serving) {
+    HEADRACE_LOG_INFO("draining: no new connections; what runs has %lld ms to finish",
+                      static_cast<long long>(current().drain_timeout / base::kMillisecond));
+    stage_ = Stage::delaying;
+    stage_deadline_ = monotonic_now() + current().drain_delay;
+  } else {
+    HEADRACE_LOG_INFO("second signal: ending now");
+    begin_end();
+  }
+}
+
+// Moves through the stages of the end as their time comes.
+void Control::advance(base::Nanos now) {
+  if (stage_ == Stage::serving && now >= refresh_at_) refresh_names(now);
+  if (stage_ == Stage::delaying && now >= stage_deadline_) {
+    stage_ = Stage::draining;
+    stage_deadline_ = now + current().drain_timeout;
+    fleet_->move_to(Worker::Stage::draining);
+  }
+  if (stage_ == Stage::draining && now >= stage_deadline_) begin_end();
+  if (stage_ == Stage::draining && fleet_->drained()) stage_ = Stage::stopped;
+  if (stage_ == Stage::ending && (fleet_->drained() || now >= stage_deadline_)) stage_ = Stage::stopped;
+}
+
+void Control::begin_end() {
+  if (stage_ >= Stage::ending) {  // a third signal: no grace at all
+    stage_ = Stage::stopped;
+    return;
+  }
+  stage_ = Stage::ending;
+  stage_deadline_ = monotonic_now() + kEndingGrace;
+  fleet_->move_to(Worker::Stage::ending);
+}
+
+// -- configuration
+
+void Control::reload() {
+  config::LoadOutcome loaded = config::load(path_, config::process_environment());
+  if (!loaded.ok()) {
+    HEADRACE_LOG_ERROR("reload failed, the old configuration stays:\n%s",
+                       config::format_faults(loaded).c_str());
+    exporter_->reloaded(false, unix_now());
+    return;
+  }
+  config::Snapshot& fresh = *loaded.snapshot;
+  warn_of_restart(current(), fresh);
+  resolve_providers(fresh);
+  go_live(std::move(fresh));
+  exporter_->reloaded(true, unix_now());
+  HEADRACE_LOG_INFO("reloaded %s", loaded.source.c_str());
+}
+
+void Control::go_live(config::Snapshot snapshot) {
+  snapshot.epoch = next_epoch_++;
+  snapshots_.push_back(std::make_unique<config::Snapshot>(std::move(snapshot)));
+  exporter_->learn(exporter::Dictionary::of(current()));
+  fleet_->publish(current());
+}
+
+// What no worker looks at any more.
+void Control::prune_snapshots() {
+  if (snapshots_.size() < 2 || stage_ == Stage::stopped) return;
+  const std::uint64_t oldest = fleet_->oldest_epoch_in_use();
+  while (snapshots_.size() > 1 && snapshots_.front()->epoch < oldest) snapshots_.erase(snapshots_.begin());
+}
+
+void Control::resolve_providers(config::Snapshot& snapshot) {
+  for (config::Provider& provider : snapshot.providers) {
+    base::Result<std::vector<sockaddr_storage>> found = net::resolve(provider.host, provider.port);
+    if (found) {
+      provider.addresses = std::move(*found);
+    } else {
+      HEADRACE_LOG_WARNING("provider %s: %s: %s", provider.name.c_str(), provider.host.c_str(),
+                           net::explain_resolve_error(found.error()).c_str());
+    }
+  }
+}
+
+// Names may move; addresses written as numbers may not. A name that cannot be found keeps what it had.
+void Control::refresh_names(base::Nanos now) {
+  refresh_at_ = base::kNever;
+  bool changed = false;
+  config::Snapshot next = current();
+  for (config::Provider& provider : next.providers) {
+    if (provider.host == "localhost" || net::parse_literal(provider.host, provider.port)) continue;
+    refresh_at_ = now + kRefreshNames;
+    base::Result<std::vector<sockaddr_storage>> found = net::resolve(provider.host, provider.port);
+    if (!found) continue;
+    const bool same = std::equal(found->begin(), found->end(), provider.addresses.begin(),
+                                 provider.addresses.end(), [](const auto& left, const auto& right) {
+                                   return net::from_storage(left) == net::from_storage(right);
+                                 });
+    if (same) continue;
+    provider.addresses = std::move(*found);
+    changed = true;
+  }
+  if (changed) go_live(std::move(next));
+}
+
+// -- what the admin listener asks
+
+std::string Control::not_live() {
+  std::vector<const telemetry::WorkerCounters*> workers;
+  for (std::size_t i = 0; i < fleet_->size(); ++i) workers.push_back(&fleet_->counters(i));
+  return stalled_worker(workers, monotonic_now());
+}
+
+std::string Control::not_ready() {
+  switch (stage_) {
+    case Stage::starting: return "starting";
+    case Stage::serving: return "";
+    default: return "draining";
+  }
+}
+
+std::string Control::metrics(bool openmetrics) {
+  return exporter_->render(openmetrics ? exporter::Format::openmetrics : exporter::Format::prometheus);
+}
+
+}  // namespace headrace::server

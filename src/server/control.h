@@ -1,0 +1,82 @@
+// Control: the main thread of a serving gateway. It starts the workers and the exporter, answers the admin
+// listener, resolves names, reloads the configuration on SIGHUP and ends everything on SIGTERM or SIGINT:
+//
+//   SIGTERM     /readyz says 503, after drain_delay no new connections, what runs may finish
+//   drain_timeout later (or a second signal)   what still runs gets its terminal error
+//   then        everything is closed, records are drained, exit 0
+//
+// It sleeps in poll(2) and wakes for signals, scrapes and name refreshes only.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "config/host.h"
+#include "config/load.h"
+#include "config/snapshot.h"
+#include "exporter/exporter.h"
+#include "server/admin.h"
+#include "server/fleet.h"
+
+namespace headrace::server {
+
+class Control final : public AdminSource {
+ public:
+  // `path`: as given on the command line; empty: the usual places.
+  Control(std::string path, config::LoadOutcome loaded);
+  ~Control();
+
+  // Serves until told to end; the process's exit code.
+  int run();
+
+  // -- for the admin listener
+  std::string not_live() override;
+  std::string not_ready() override;
+  std::string metrics(bool openmetrics) override;
+
+ private:
+  enum class Stage : std::uint8_t { starting, serving, delaying, draining, ending, stopped };
+
+  bool start();
+  bool open_listeners();
+  bool start_fleet();
+  bool start_admin();
+  void abandon_start();
+  void say_where() const;
+  void step();
+  int wait_ms(base::Nanos now) const;
+  void on_signal(int signal);
+  void advance(base::Nanos now);
+  void begin_end();
+  void reload();
+  void go_live(config::Snapshot snapshot);
+  void prune_snapshots();
+  static void resolve_providers(config::Snapshot& snapshot);
+  void refresh_names(base::Nanos now);
+  void close_listeners();
+  const config::Snapshot& current() const { return *snapshots_.back(); }
+
+  const std::string path_;
+  const config::HostFacts host_;
+  std::vector<std::unique_ptr<config::Snapshot>> snapshots_;  // the last one is current
+  std::uint64_t next_epoch_ = 1;
+  std::unique_ptr<Fleet> fleet_;
+  std::unique_ptr<exporter::Exporter> exporter_;
+  std::thread exporter_thread_;
+  Admin admin_;
+  std::vector<std::vector<WorkerListener>> listeners_;  // by worker
+  std::vector<std::string> socket_files_;               // ours to remove
+  std::string io_backend_;
+  int signals_ = -1;
+  Stage stage_ = Stage::starting;
+  base::Nanos stage_deadline_ = base::kNever;
+  base::Nanos refresh_at_ = base::kNever;
+};
+
+// Blocks the signals that Control waits for, in this thread and every thread it starts. Before any thread.
+void block_signals();
+
+}  // namespace headrace::server

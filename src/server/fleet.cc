@@ -1,0 +1,156 @@
+#include "server/fleet.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <sys/random.h>
+
+#include <algorithm>
+
+#include "base/log.h"
+
+namespace headrace::server {
+namespace {
+
+std::uint64_t random_seed() {
+  std::uint64_t seed = 0;
+  const auto got = ::getrandom(&seed, sizeof seed, 0);
+  HEADRACE_ASSERT(got == static_cast<ssize_t>(sizeof seed));
+  return seed;
+}
+
+// The index-th CPU that this process may run on.
+void pin_to_cpu(std::size_t index) {
+  cpu_set_t allowed;
+  if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
+  const auto count = static_cast<std::size_t>(CPU_COUNT(&allowed));
+  if (count == 0) return;
+  std::size_t left = index % count;
+  for (std::size_t cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (!CPU_ISSET(cpu, &allowed)) continue;
+    if (left-- != 0) continue;
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(cpu, &one);
+    ::sched_setaffinity(0, sizeof one, &one);
+    return;
+  }
+}
+
+}  // namespace
+
+Fleet::Fleet(const FleetOptions& options) : options_(options) {
+  for (std::uint32_t i = 0; i < options_.workers; ++i) {
+    auto member = std::make_unique<Member>();
+    auto memory = telemetry::RingMemory::create(
+        telemetry::RecordRing::bytes_for(telemetry::kRingRecords));
+    HEADRACE_ASSERT(memory.ok());
+    member->memory = std::move(memory.value());
+    member->ring.format(member->memory.bytes(), telemetry::kRingRecords, i);
+    members_.push_back(std::move(member));
+  }
+}
+
+Fleet::~Fleet() {
+  move_to(Worker::Stage::stopped);
+  join();
+}
+
+base::Status Fleet::start(const config::Snapshot& snapshot,
+                          const std::vector<std::vector<WorkerListener>>& listeners) {
+  for (std::size_t i = 0; i < members_.size(); ++i) {
+    members_[i]->thread = std::thread([this, i, &snapshot, &listeners] {
+      run(i, snapshot, listeners[i]);
+    });
+  }
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return reported_ == members_.size(); });
+  return first_failure_;
+}
+
+void Fleet::report(base::Status status, std::string complaint) {
+  const std::lock_guard lock(mutex_);
+  ++reported_;
+  if (!status && first_failure_.ok()) {
+    first_failure_ = status;
+    complaint_ = std::move(complaint);
+  }
+  changed_.notify_all();
+}
+
+// The whole life of a worker's thread.
+void Fleet::run(std::size_t index, const config::Snapshot& snapshot,
+                const std::vector<WorkerListener>& listeners) {
+  Member& member = *members_[index];
+  const std::string name = "worker-" + std::to_string(index);
+  ::pthread_setname_np(::pthread_self(), name.c_str());
+  if (options_.pin) pin_to_cpu(index);
+  std::string complaint;
+  std::unique_ptr<io::IoBundle> bundle = io::make_io(options_.io, complaint);
+  if (bundle == nullptr) {
+    report(base::gateway_error(base::Errc::io_failed), std::move(complaint));
+    member.ended = true;
+    return;
+  }
+  {
+    WorkerOptions options;
+    options.id = static_cast<std::uint16_t>(index);
+    options.seed = random_seed();
+    options.clients_max = options_.clients_max;
+    options.pool.connections_max = options_.upstreams_max;
+    if (options_.io.tiny) options.pool.idle_per_origin = 1;
+    Worker worker(bundle->io(), member.ring, member.counters, options);
+    worker.use(snapshot);
+    for (const WorkerListener& listener : listeners) worker.listen(listener.fd, listener.half_close);
+    member.worker.store(&worker, std::memory_order_release);
+    report({}, {});
+    worker.run();
+    // Nobody may post to a worker that is being destroyed.
+    const std::lock_guard lock(mutex_);
+    member.worker.store(nullptr, std::memory_order_release);
+  }
+  bundle.reset();
+  member.ended = true;
+}
+
+void Fleet::publish(const config::Snapshot& snapshot) {
+  const std::lock_guard lock(mutex_);
+  for (const auto& member : members_) {
+    if (Worker* worker = member->worker.load(std::memory_order_acquire)) worker->publish(snapshot);
+  }
+}
+
+void Fleet::move_to(Worker::Stage stage) {
+  const std::lock_guard lock(mutex_);
+  for (const auto& member : members_) {
+    if (Worker* worker = member->worker.load(std::memory_order_acquire)) worker->move_to(stage);
+  }
+}
+
+bool Fleet::drained() const {
+  return std::all_of(members_.begin(), members_.end(), [](const auto& member) {
+    const Worker* worker = member->worker.load(std::memory_order_acquire);
+    return worker == nullptr || worker->drained();
+  });
+}
+
+bool Fleet::ended() const {
+  return std::all_of(members_.begin(), members_.end(),
+                     [](const auto& member) { return member->ended.load(); });
+}
+
+void Fleet::join() {
+  for (const auto& member : members_) {
+    if (member->thread.joinable()) member->thread.join();
+  }
+}
+
+std::uint64_t Fleet::oldest_epoch_in_use() const {
+  std::uint64_t oldest = UINT64_MAX;
+  for (const auto& member : members_) {
+    const Worker* worker = member->worker.load(std::memory_order_acquire);
+    if (worker != nullptr) oldest = std::min(oldest, worker->epoch_in_use());
+  }
+  return oldest;
+}
+
+}  // namespace headrace::server

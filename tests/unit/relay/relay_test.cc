@@ -1,0 +1,260 @@
+// Goal: the rules of the commit point and of the event as the unit of relay. Method: a relay between a sink that
+// writes down what it gets and pieces cut at every place.
+#include "relay/relay.h"
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+#include "dialect/openai.h"
+#include "io/io.h"
+
+using namespace headrace;
+
+namespace {
+
+// An Io whose verbs do nothing: the relay only uses its memory.
+class IdleIo final : public io::Io {
+ public:
+  IdleIo(io::ReceivePool& clients, io::ReceivePool& upstreams) : Io(clients, upstreams) {}
+  std::string_view name() const override { return "idle"; }
+  base::Nanos clock() const override { return 0; }
+  std::uint64_t wall_clock() const override { return 0; }
+  void listen_start(io::Listener&, int) override {}
+  void listen_stop(io::Listener&) override {}
+  void adopt(io::Socket&, int, io::Side) override {}
+  base::Status connect(io::Socket&, const sockaddr_storage&, socklen_t, io::Side) override { return {}; }
+  void recv_start(io::Socket&) override {}
+  void pause(io::Socket&, io::PauseReason) override {}
+  void resume(io::Socket&, io::PauseReason) override {}
+  void close(io::Socket&, io::CloseHow) override {}
+  void wake() override {}
+  void run_once(base::Nanos) override {}
+};
+
+class WritingSink final : public api::AnswerSink {
+ public:
+  void begin(const api::AnswerHead& head, io::Slice first) override {
+    begun = true;
+    kind = head.kind;
+    body(std::move(first));
+  }
+  void body(io::Slice piece) override {
+    CHECK(begun);
+    CHECK_FALSE(finished);
+    if (!piece.empty()) pieces.emplace_back(piece.view());
+  }
+  void finish() override { finished = true; }
+  void abort() override { aborted = true; }
+  std::size_t queued_bytes() const override { return queued; }
+
+  std::string text() const {
+    std::string all;
+    for (const std::string& piece : pieces) all += piece;
+    return all;
+  }
+
+  std::vector<std::string> pieces;
+  api::BodyKind kind = api::BodyKind::length;
+  std::size_t queued = 0;
+  bool begun = false;
+  bool finished = false;
+  bool aborted = false;
+};
+
+struct Bench {
+  Bench() : relay(io, sink) {}
+  ~Bench() { relay.drop(); }
+
+  void start(bool stream) {
+    relay.start({.stream = stream,
+                 .classify = dialect::classify_chat_event,
+                 .ends_stream = dialect::ends_chat_stream,
+                 .reasoning_commits = false});
+  }
+  // As a receive would bring it, in as many buffers as it takes.
+  bool feed(std::string_view bytes) {
+    bool due = false;
+    while (!bytes.empty()) {
+      io::Buffer* buffer = upstreams.take();
+      REQUIRE(buffer != nullptr);
+      const std::size_t count = std::min(bytes.size(), upstreams.buffer_bytes());
+      std::memcpy(upstreams.landing(*buffer), bytes.data(), count);
+      if (relay.take(upstreams.received(*buffer, count))) {
+        due = true;
+        relay.commit({});
+      }
+      bytes.remove_prefix(count);
+    }
+    return due;
+  }
+
+  io::ReceivePool clients{{.initial = 2, .cap = 64}};
+  io::ReceivePool upstreams{{.initial = 8, .cap = 2048}};
+  IdleIo io{clients, upstreams};
+  WritingSink sink;
+  relay::Relay relay;
+};
+
+const std::string kRole = "data: {\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\"}}]}\n\n";
+const std::string kHello = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hel\"}}]}\n\n";
+const std::string kWorld = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"lo\"}}]}\n\n";
+const std::string kStop =
+    "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
+const std::string kDone = "data: [DONE]\n\n";
+const std::string kError = "data: {\"error\":{\"message\":\"x\"}}\n\n";
+
+}  // namespace
+
+TEST_CASE("nothing reaches the client before the first useful event") {
+  Bench bench;
+  bench.start(true);
+  CHECK_FALSE(bench.feed(": ping\n\n" + kRole));
+  CHECK_FALSE(bench.sink.begun);
+  CHECK(bench.feed(kHello));
+  CHECK(bench.sink.text() == ": ping\n\n" + kRole + kHello);
+}
+
+TEST_CASE("a stream arrives byte for byte, however it is cut in two") {
+  const std::string stream = kRole + kHello + ": keep-alive\n\n" + kWorld + kStop + kDone;
+  for (std::size_t cut = 0; cut <= stream.size(); ++cut) {
+    Bench bench;
+    bench.start(true);
+    bench.feed(stream.substr(0, cut));
+    bench.feed(stream.substr(cut));
+    REQUIRE(bench.relay.committed());
+    CHECK(bench.relay.finish());
+    CHECK(bench.sink.text() == stream);
+    CHECK(bench.sink.finished);
+  }
+}
+
+TEST_CASE("a stream arrives byte for byte when every byte comes alone") {
+  const std::string stream = kRole + kHello + kWorld + kStop + kDone;
+  Bench bench;
+  bench.start(true);
+  for (const char c : stream) {
+    bench.feed({&c, 1});
+    // What has been passed on ends with an event, always.
+    const std::string sofar = bench.sink.text();
+    CHECK((sofar.empty() || sofar.substr(sofar.size() - 2) == "\n\n"));
+  }
+  CHECK(bench.relay.finish());
+  CHECK(bench.sink.text() == stream);
+}
+
+TEST_CASE("whole events pass without a copy, whatever lies between them") {
+  Bench bench;
+  bench.start(true);
+  bench.feed(kRole + kHello);
+  for (int i = 0; i < 100; ++i) bench.feed(kWorld);
+  CHECK(bench.relay.counters().bytes_copied == 0);
+  CHECK(bench.relay.counters().events == 102);
+}
+
+TEST_CASE("the tail of an unfinished event waits") {
+  Bench bench;
+  bench.start(true);
+  bench.feed(kHello + kWorld.substr(0, 20));
+  CHECK(bench.sink.text() == kHello);
+  bench.feed(kWorld.substr(20));
+  CHECK(bench.sink.text() == kHello + kWorld);
+}
+
+TEST_CASE("a stream that stops without an end is not finished like a complete one") {
+  Bench bench;
+  bench.start(true);
+  bench.feed(kHello + kWorld + kStop.substr(0, 30));
+  CHECK_FALSE(bench.relay.finish());
+  CHECK(bench.relay.break_off(kError));
+  CHECK(bench.sink.text() == kHello + kWorld + kError);
+  CHECK(bench.sink.finished);
+  CHECK_FALSE(bench.sink.aborted);
+}
+
+TEST_CASE("a finish reason is an end even when the end marker is missing") {
+  Bench bench;
+  bench.start(true);
+  bench.feed(kHello + kStop);
+  CHECK(bench.relay.finish());
+  CHECK(bench.sink.finished);
+}
+
+TEST_CASE("an end marker without its blank line is an end all the same") {
+  Bench bench;
+  bench.start(true);
+  bench.feed(kHello + "data: [DONE]");
+  CHECK(bench.relay.finish());
+  CHECK(bench.sink.text() == kHello + "data: [DONE]");
+}
+
+TEST_CASE("an event above its bound flows in pieces, and a cut inside it cuts the client") {
+  const std::string head = "data: {\"choices\":[{\"delta\":{\"content\":\"";
+  Bench bench;
+  bench.start(true);
+  bench.feed(kHello);
+  bench.feed(head + std::string(base::limits::kEventBytes, 'x'));
+  CHECK(bench.sink.text().size() > base::limits::kEventBytes);
+  SUBCASE("it may end well") {
+    bench.feed("\"}}]}\n\n" + kStop);
+    CHECK(bench.relay.finish());
+    CHECK(bench.sink.text() == kHello + head + std::string(base::limits::kEventBytes, 'x') +
+                                   "\"}}]}\n\n" + kStop);
+  }
+  SUBCASE("or be cut") {
+    CHECK_FALSE(bench.relay.break_off(kError));
+    CHECK(bench.sink.aborted);
+    CHECK_FALSE(bench.sink.finished);
+  }
+}
+
+TEST_CASE("a full hold commits and is counted") {
+  Bench bench;
+  bench.start(true);
+  bool due = false;
+  for (std::size_t fed = 0; !due && fed < 2 * base::limits::kHoldBytes; fed += kRole.size()) {
+    due = bench.feed(kRole);
+  }
+  CHECK(due);
+  CHECK(bench.relay.counters().hold_full);
+}
+
+TEST_CASE("a plain answer is held until it is complete") {
+  Bench bench;
+  bench.start(false);
+  CHECK_FALSE(bench.feed("{\"a\":"));
+  CHECK_FALSE(bench.feed("1}"));
+  CHECK_FALSE(bench.sink.begun);
+  CHECK(bench.relay.held_bytes() == 7);
+  bench.relay.commit({});
+  CHECK(bench.relay.finish());
+  CHECK(bench.sink.text() == "{\"a\":1}");
+}
+
+TEST_CASE("a plain answer that breaks after its commit is cut, never completed") {
+  Bench bench;
+  bench.start(false);
+  CHECK(bench.feed(std::string(base::limits::kHoldBytes, 'x')));
+  CHECK_FALSE(bench.relay.break_off(kError));
+  CHECK(bench.sink.aborted);
+  CHECK_FALSE(bench.sink.finished);
+}
+
+TEST_CASE("an error event commits, so that the client reads the provider's own words") {
+  Bench bench;
+  bench.start(true);
+  CHECK(bench.feed(kError));
+  CHECK(bench.relay.counters().error_event);
+}
+
+TEST_CASE("the relay is full above the pause mark and goes on below the resume mark") {
+  Bench bench;
+  bench.start(true);
+  bench.sink.queued = base::limits::kPauseBytes + 1;
+  CHECK(bench.relay.full());
+  CHECK_FALSE(bench.relay.proceed());
+  bench.sink.queued = base::limits::kResumeBytes;
+  CHECK_FALSE(bench.relay.full());
+  CHECK(bench.relay.proceed());
+}
