@@ -29,6 +29,7 @@ class Exchange final : public ClientOwner {
     while (!done_) loop_.turn();
     return took_;
   }
+  std::uint64_t requests() const { return next_id_ - 1; }
 
  private:
   SpinLoop& loop_;
@@ -61,23 +62,22 @@ void run_round_trips(const Options& options) {
 
   for (std::size_t i = 0; i < options.warmup; ++i) proxied.run();
   mark(options, "begin");
-  const std::uint64_t requests_before = upstream.requests();
+  const std::uint64_t requests_before = proxied.requests();
   const std::size_t block = (options.rounds + kBlocks - 1) / kBlocks;
   for (std::size_t i = 0; i < kBlocks; ++i) {
     if (options.direct) run_block(direct, block, direct_times, bursts);
     run_block(proxied, block, proxied_times, bursts);
   }
-  const std::uint64_t requests = upstream.requests() - requests_before;
+  const std::uint64_t requests = proxied.requests() - requests_before;
   mark(options, "end");
 
   const Nanos p50 = proxied_times.percentile(0.5);
   const Nanos p99 = proxied_times.percentile(0.99);
-  std::printf(
-      "{\"mode\":\"rtt\",\"n\":%zu,\"upstream_requests\":%llu,\"p50_ns\":%lld,\"p99_ns\":%lld",
-      proxied_times.count(),
-      static_cast<unsigned long long>(requests),
-      static_cast<long long>(p50),
-      static_cast<long long>(p99));
+  std::printf("{\"mode\":\"rtt\",\"n\":%zu,\"requests\":%llu,\"p50_ns\":%lld,\"p99_ns\":%lld",
+              proxied_times.count(),
+              static_cast<unsigned long long>(requests),
+              static_cast<long long>(p50),
+              static_cast<long long>(p99));
   if (options.direct) {
     const Nanos direct_p50 = direct_times.percentile(0.5);
     const Nanos direct_p99 = direct_times.percentile(0.99);

@@ -119,7 +119,7 @@ def count(bench, mode, busy):
             read[mark] = {key: server.metric(name) for key, name in COUNTERS.items()}
         result = bench.probe.run(server, mode, "--no-direct", *WORKLOADS[mode], on_mark=on_mark)
         bench.backends_seen.add(server.running_backend())
-    return {key: read["end"][key] - read["begin"][key] for key in COUNTERS} | {"n": result["n"]}
+    return {key: read["end"][key] - read["begin"][key] for key in COUNTERS} | {"n": result.get("requests", result["n"])}
 
 
 def count_allocations(bench, mode, busy):
@@ -129,7 +129,7 @@ def count_allocations(bench, mode, busy):
         def on_mark(mark):
             read[mark] = server.allocations()
         result = bench.probe.run(server, mode, "--no-direct", *WORKLOADS[mode], on_mark=on_mark)
-    return {"allocations": read["end"] - read["begin"], "n": result["n"]}
+    return {"allocations": read["end"] - read["begin"], "n": result.get("requests", result["n"])}
 
 
 def per_unit(mode, busy, key):

@@ -38,6 +38,7 @@ void Answer::start(const ChatRequest& request, const Fault& fault) {
   sent_ = 0;
   running_ = true;
   stalled_ = false;
+  held_ = false;
   pending_.clear();
   pending_events_ = 0;
   connection_.set_split(fault_.action == Action::split ? fault_.count : 0);
@@ -70,13 +71,15 @@ void Answer::on_due() {
     send_plain();
     return;
   }
-  connection_.service().note_lateness(connection_.io().clock() - due_);
+  // What waited for a client that does not read is not the mock's lateness.
+  if (!held_) connection_.service().note_lateness(connection_.io().clock() - due_);
   // The token loop: everything that is due now, unless the client does not read.
   while (running_ && due_ <= connection_.io().now() &&
          connection_.queued_bytes() < kQueuedBytesMax) {
     if (!step_stream()) return;
   }
-  if (running_ && connection_.queued_bytes() < kQueuedBytesMax) arm();
+  held_ = connection_.queued_bytes() >= kQueuedBytesMax;
+  if (running_ && !held_) arm();
 }
 
 void Answer::arm() {

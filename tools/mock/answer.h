@@ -37,7 +37,6 @@ class Answer {
 
   void on_due();
   void arm();
-  void wait_until(base::Nanos deadline);
 
   void begin_stream();
   bool step_stream();
@@ -58,7 +57,8 @@ class Answer {
   Fault fault_;
   bool running_ = false;
   bool stalled_ = false;
-  bool cut_ = false;  // the client's max_tokens ended the answer
+  bool held_ = false;  // the client does not read: on_drained goes on
+  bool cut_ = false;   // the client's max_tokens ended the answer
   std::uint64_t tokens_ = 0;
   std::uint64_t sent_ = 0;
   base::Nanos due_ = 0;

@@ -1,6 +1,7 @@
 // headrace-mock: a provider to try the gateway against, with latencies and faults to order.
 #include <fmt/format.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <atomic>
@@ -9,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "io/epoll_io.h"
+#include "io/backend.h"
 #include "net/address.h"
 #include "net/listen.h"
 #include "service.h"
@@ -40,6 +41,7 @@ struct Arguments {
   std::vector<std::string> faults;
   std::string stamp = "off";
   std::string io = "auto";
+  std::string busy = "off";
   Settings settings;
 };
 
@@ -78,6 +80,9 @@ void declare(CLI::App& app, Arguments& arguments) {
   app.add_option("--io", arguments.io, "kernel interface")
       ->check(CLI::IsMember({"auto", "io_uring", "epoll"}))
       ->capture_default_str();
+  app.add_option("--busy", arguments.busy, "poll instead of sleeping")
+      ->check(CLI::IsMember({"off", "auto", "always"}))
+      ->capture_default_str();
   app.footer(std::string(fault_help()) + "\n\n" + kFooter);
 }
 
@@ -113,14 +118,37 @@ bool listen_everywhere(Service& service, const std::vector<std::string>& places)
   return true;
 }
 
-// The event loop, until a signal; then what is open is cut, and the sockets get a moment to close.
-void run_until_signal(io::Io& io, Service& service) {
+io::BackendWish wish_of(const std::string& text) {
+  if (text == "io_uring") return io::BackendWish::io_uring;
+  return text == "epoll" ? io::BackendWish::epoll : io::BackendWish::automatic;
+}
+
+io::BusyMode busy_of(const std::string& text) {
+  if (text == "always") return io::BusyMode::always;
+  return text == "auto" ? io::BusyMode::automatic : io::BusyMode::off;
+}
+
+void run_until_signal(io::Io& io) {
   constexpr base::Nanos kLookForSignals = 200 * base::kMillisecond;
-  constexpr int kClosingTurns = 100;
   while (!stop_asked.load()) io.run_once(kLookForSignals);
+}
+
+// What is open is cut, and the sockets get a moment to close.
+void shut_down(io::Io& io, Service& service) {
+  constexpr int kTurns = 100;
   service.stop();
-  for (int turn = 0; turn < kClosingTurns && !service.idle(); ++turn) {
+  for (int turn = 0; turn < kTurns && !service.idle(); ++turn) {
     io.run_once(10 * base::kMillisecond);
+  }
+}
+
+// Only the files that are ours: the ones we listened on.
+void remove_socket_files(const std::vector<std::string>& places) {
+  for (const std::string& place : places) {
+    const auto address = net::parse_address(place);
+    if (!address) continue;
+    const std::string path(net::path_of(address.value()));
+    if (!path.empty()) ::unlink(path.c_str());
   }
 }
 
@@ -137,13 +165,19 @@ int run(int argc, char** argv) {
   std::signal(SIGTERM, on_signal);
   std::signal(SIGINT, on_signal);
 
-  io::ReceivePool clients({});
-  io::ReceivePool unused({.buffer_bytes = 4096, .initial = 1, .cap = 1});
-  io::EpollIo io(clients, unused, io::BusyMode::off);
-  Service service(io, settings_of(arguments));
-  if (!listen_everywhere(service, arguments.listen)) return 1;
-  run_until_signal(io, service);
-  return 0;
+  std::string complaint;
+  const auto bundle =
+      io::make_io({.wish = wish_of(arguments.io), .busy = busy_of(arguments.busy)}, complaint);
+  if (bundle == nullptr) {
+    fmt::print(stderr, "headrace-mock: {}\n", complaint);
+    return 1;
+  }
+  Service service(bundle->io(), settings_of(arguments));
+  const bool listening = listen_everywhere(service, arguments.listen);
+  if (listening) run_until_signal(bundle->io());
+  shut_down(bundle->io(), service);
+  remove_socket_files(arguments.listen);
+  return listening ? 0 : 1;
 }
 
 }  // namespace
