@@ -38,7 +38,7 @@ std::string read_small(const std::string& path) {
   return text;
 }
 
-std::string first_line(std::string text) {
+std::string first_line(const std::string& text) {
   return text.substr(0, text.find('\n'));
 }
 
@@ -149,9 +149,10 @@ std::optional<double> quota_of_hierarchy(const std::string& root, bool version2)
   const auto group = find_group(read_small(root + "/proc/self/cgroup"), version2);
   if (!mount || !group) return std::nullopt;
   std::string path = path_below(*group, mount->root);
+  const std::string top = root + mount->point;
   std::optional<double> quota;
   while (true) {
-    quota = least(quota, quota_of(root + mount->point + path, version2));
+    quota = least(quota, quota_of(top + path, version2));
     if (path.empty()) return quota;
     path.erase(path.rfind('/'));
   }

@@ -54,7 +54,7 @@ std::optional<std::string> read_whole(const std::string& path) {
 LoadOutcome load_text(std::string_view yaml, const Environment& environment) {
   LoadOutcome outcome;
   Faults faults;
-  Node root;
+  TreeNode root;
   if (parse_yaml(yaml, root, faults)) {
     outcome.warnings = apply_overrides(root, environment);
     Reader reader(environment, faults);

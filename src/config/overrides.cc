@@ -19,29 +19,30 @@ class Overlay {
  public:
   explicit Overlay(const Environment& environment) : environment_(environment) {}
 
-  void apply(Node& root) {
+  void apply(TreeNode& root) {
     apply_section(section(""), "", root);
     apply_listen(root);
     for (const std::string_view name : {"io", "limits"}) {
       apply_section(section(name), std::string(name) + ".", child(root, name));
     }
-    if (Node* providers = root.find("providers")) {
+    if (TreeNode* providers = root.find("providers")) {
       for (auto& [name, line, value] : providers->entries) {
         apply_section(section("providers.NAME"), "providers." + name + ".", value);
       }
     }
-    if (Node* routes = root.find("routes")) {
+    if (TreeNode* routes = root.find("routes")) {
       for (std::size_t i = 0; i < routes->items.size(); ++i) {
         apply_section(section("routes[]"), "routes." + std::to_string(i) + ".", routes->items[i]);
       }
     }
     std::erase_if(root.entries, [](const Entry& entry) {
-      return entry.line == kMade && entry.value.is(Node::Kind::null);
+      return entry.line == kMade && entry.value.is(TreeNode::Kind::null);
     });
   }
 
   std::vector<std::string> warnings() const {
     std::vector<std::string_view> known;
+    known.reserve(known_.size());
     for (const std::string_view name : known_) known.push_back(name.substr(kPrefix.size()));
     std::vector<std::string> list;
     for (const auto& [name, value] : environment_.variables) {
@@ -49,9 +50,12 @@ class Overlay {
       const std::string_view rest = std::string_view(name).substr(kPrefix.size());
       if (std::find(known.begin(), known.end(), rest) != known.end()) continue;
       const std::string hint = did_you_mean(rest, known);
-      if (!hint.empty())
-        list.push_back(name + " in the environment is no key (leaving out " + std::string(kPrefix) +
-                       ")" + hint);
+      if (hint.empty()) continue;
+      list.push_back(name);
+      list.back() += " in the environment is no key (leaving out ";
+      list.back() += kPrefix;
+      list.back() += ")";
+      list.back() += hint;
     }
     return list;
   }
@@ -61,9 +65,9 @@ class Overlay {
       static_cast<std::size_t>(-1);  // line of a section not in the file
 
   // The section's node, made for the time being when the file has none.
-  static Node& child(Node& root, std::string_view name) {
-    if (Node* found = root.find(name)) return *found;
-    if (root.is(Node::Kind::null)) root.kind = Node::Kind::map;
+  static TreeNode& child(TreeNode& root, std::string_view name) {
+    if (TreeNode* found = root.find(name)) return *found;
+    if (root.is(TreeNode::Kind::null)) root.kind = TreeNode::Kind::map;
     root.entries.push_back({std::string(name), kMade, {}});
     return root.entries.back().value;
   }
@@ -74,8 +78,8 @@ class Overlay {
     return value == nullptr || value->empty() ? nullptr : value;
   }
 
-  void apply_section(const Section& from, const std::string& prefix, Node& map) {
-    if (!map.is(Node::Kind::map) && !map.is(Node::Kind::null)) return;
+  void apply_section(const Section& from, const std::string& prefix, TreeNode& map) {
+    if (!map.is(TreeNode::Kind::map) && !map.is(TreeNode::Kind::null)) return;
     for (const auto& key : from.keys) {
       if (!is_scalar(key)) continue;
       const std::string variable = variable_name(prefix + std::string(key.name));
@@ -84,12 +88,12 @@ class Overlay {
   }
 
   // One address, or several with commas between them.
-  void apply_listen(Node& root) {
+  void apply_listen(TreeNode& root) {
     const std::string variable = variable_name("listen");
     const std::string* value = lookup(variable);
     if (value == nullptr) return;
-    Node list;
-    list.kind = Node::Kind::list;
+    TreeNode list;
+    list.kind = TreeNode::Kind::list;
     list.origin = variable;
     std::string_view rest = *value;
     while (true) {
@@ -101,17 +105,17 @@ class Overlay {
     set(root, "listen", std::move(list));
   }
 
-  static Node scalar(std::string text, const std::string& origin) {
-    Node node;
-    node.kind = Node::Kind::scalar;
+  static TreeNode scalar(std::string text, const std::string& origin) {
+    TreeNode node;
+    node.kind = TreeNode::Kind::scalar;
     node.text = std::move(text);
     node.origin = origin;
     return node;
   }
 
-  static void set(Node& map, std::string_view key, Node value) {
-    map.kind = Node::Kind::map;
-    if (Node* found = map.find(key)) {
+  static void set(TreeNode& map, std::string_view key, TreeNode value) {
+    map.kind = TreeNode::Kind::map;
+    if (TreeNode* found = map.find(key)) {
       *found = std::move(value);
     } else {
       map.entries.push_back({std::string(key), 0, std::move(value)});
@@ -124,8 +128,8 @@ class Overlay {
 
 }  // namespace
 
-std::vector<std::string> apply_overrides(Node& root, const Environment& environment) {
-  if (!root.is(Node::Kind::map) && !root.is(Node::Kind::null)) return {};
+std::vector<std::string> apply_overrides(TreeNode& root, const Environment& environment) {
+  if (!root.is(TreeNode::Kind::map) && !root.is(TreeNode::Kind::null)) return {};
   Overlay overlay(environment);
   overlay.apply(root);
   return overlay.warnings();

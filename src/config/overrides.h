@@ -14,6 +14,6 @@
 namespace headrace::config {
 
 // Returns warnings: variables that look like a misspelt override.
-std::vector<std::string> apply_overrides(Node& root, const Environment& environment);
+std::vector<std::string> apply_overrides(TreeNode& root, const Environment& environment);
 
 }  // namespace headrace::config

@@ -144,10 +144,10 @@ std::string cell(std::string_view text) {
 constexpr std::string_view kIntroduction = R"(# Configuration
 
 Headrace reads one YAML file: the one named on the command line, else `./headrace.yaml`, else
-`/etc/headrace/headrace.yaml`. Without any it runs on an embedded default: clients on 127.0.0.1:8080, one
-route `*` to a mock provider on 127.0.0.1:9001. `headrace check` tells every fault of a file with its
-line; `headrace config print` shows what is in force without its secrets; `headrace config docs` prints
-this page. A reload (SIGHUP) with a fault changes nothing.
+`/etc/headrace/headrace.yaml`. Without any it runs on an embedded default: clients on
+127.0.0.1:8080, one route `*` to a mock provider on 127.0.0.1:9001. `headrace check` tells every
+fault of a file with its line; `headrace config print` shows what is in force without its secrets;
+`headrace config docs` prints this page. A reload (SIGHUP) with a fault changes nothing.
 
 ```yaml
 )";
@@ -156,12 +156,13 @@ constexpr std::string_view kRules = R"(```
 
 ## How values are written
 
-- **Time**: a whole number and `us`, `ms`, `s`, `m` or `h`: `1500ms`, `25s`. A number without a unit is a
-  fault.
+- **Time**: a whole number and `us`, `ms`, `s`, `m` or `h`: `1500ms`, `25s`. A number without a
+  unit is a fault.
 - **Size**: bytes, or a whole number and `KiB`, `MiB` or `GiB` (powers of 1024).
-- **Address**: `127.0.0.1:8080`, `"[::1]:8080"` (quoted, for YAML's sake), `localhost:8080` (always
-  127.0.0.1), `unix:/path/to.sock`, `unix:@abstract-name`. Other names are not looked up.
-- Unknown keys and keys that stand twice are faults. Anchors, aliases and tags of YAML are not supported.
+- **Address**: `127.0.0.1:8080`, `"[::1]:8080"` (quoted, for YAML's sake), `localhost:8080`
+  (always 127.0.0.1), `unix:/path/to.sock`, `unix:@abstract-name`. Other names are not looked up.
+- Unknown keys and keys that stand twice are faults. Anchors, aliases and tags of YAML are not
+  supported.
 - A file has at most 1 MiB.
 
 ## Values from elsewhere
@@ -175,15 +176,15 @@ Inside any value of the file:
 | `${file:/path}` | The content of a file (regular, at most 64 KiB) without its last line end. |
 | `$${` | A plain `${`. |
 
-What is put in is not looked at again. Quote such values: `api_key: "${OPENAI_API_KEY}"`. Faults name the
-variable or the file, never what is in it.
+What is put in is not looked at again. Quote such values: `api_key: "${OPENAI_API_KEY}"`. Faults
+name the variable or the file, never what is in it.
 
 ## Environment overrides
 
-A variable of the column *Environment* wins over the file; an empty one counts as absent. For a provider,
-`NAME` is its name in capitals, with `_` for every other character; for a route, `N` is its place in the
-list, from 0. Providers and routes are not created this way. `HEADRACE_LISTEN` may hold several addresses
-with commas between them.
+A variable of the column *Environment* wins over the file; an empty one counts as absent. For a
+provider, `NAME` is its name in capitals, with `_` for every other character; for a route, `N` is
+its place in the list, from 0. Providers and routes are not created this way. `HEADRACE_LISTEN`
+may hold several addresses with commas between them.
 
 ## Keys
 )";

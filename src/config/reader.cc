@@ -23,15 +23,15 @@ std::string indexed(const std::string& path, std::size_t index) {
   return path + "[" + std::to_string(index) + "]";
 }
 
-std::string_view name_of_kind(Node::Kind kind) {
+std::string_view name_of_kind(TreeNode::Kind kind) {
   switch (kind) {
-    case Node::Kind::null:
+    case TreeNode::Kind::null:
       return "nothing";
-    case Node::Kind::scalar:
+    case TreeNode::Kind::scalar:
       return "a single value";
-    case Node::Kind::list:
+    case TreeNode::Kind::list:
       return "a list";
-    case Node::Kind::map:
+    case TreeNode::Kind::map:
       return "a map";
   }
   return "something else";
@@ -60,10 +60,10 @@ std::string provider_path(const std::string& name) {
 
 }  // namespace
 
-Snapshot Reader::read(const Node& root) {
+Snapshot Reader::read(const TreeNode& root) {
   Snapshot snapshot;
   snapshot.admin = kDefaultAdmin;
-  if (!root.is(Node::Kind::null) && !root.is(Node::Kind::map)) {
+  if (!root.is(TreeNode::Kind::null) && !root.is(TreeNode::Kind::map)) {
     faults_.add(root.line,
                 "the file must be a map of keys, beginning with for example \"listen:\"");
     return snapshot;
@@ -71,24 +71,24 @@ Snapshot Reader::read(const Node& root) {
   Place at{.snapshot = &snapshot};
   read_section(section(""), root, "", at);
   for (const std::string_view name : {"io", "limits"}) {
-    if (const Node* node = root.find(name)) {
+    if (const TreeNode* node = root.find(name)) {
       read_section(section(name), *node, std::string(name), at);
     }
   }
   read_listens(root.find("listen"), snapshot);
   check_admin(root.find("admin"), snapshot);
-  if (const Node* node = root.find("providers")) read_providers(*node, snapshot);
-  if (const Node* node = root.find("routes")) read_routes(*node, snapshot);
+  if (const TreeNode* node = root.find("providers")) read_providers(*node, snapshot);
+  if (const TreeNode* node = root.find("routes")) read_routes(*node, snapshot);
   return snapshot;
 }
 
-void Reader::tell(const Node& node, const std::string& path, const std::string& message) {
+void Reader::tell(const TreeNode& node, const std::string& path, const std::string& message) {
   const std::string where = node.origin.empty() ? path : node.origin + " in the environment";
   faults_.add(node.line, where + ": " + message);
 }
 
-bool Reader::expect(Node::Kind kind,
-                    const Node& node,
+bool Reader::expect(TreeNode::Kind kind,
+                    const TreeNode& node,
                     const std::string& path,
                     std::string_view advice) {
   if (node.is(kind)) return true;
@@ -100,13 +100,13 @@ bool Reader::expect(Node::Kind kind,
 }
 
 void Reader::read_section(const Section& from,
-                          const Node& map,
+                          const TreeNode& map,
                           const std::string& path,
                           Place& at) {
   // A section without a value is a section without keys.
-  if (!map.is(Node::Kind::null) && !map.is(Node::Kind::map)) {
+  if (!map.is(TreeNode::Kind::null) && !map.is(TreeNode::Kind::map)) {
     const std::string key(from.keys.front().name);
-    expect(Node::Kind::map,
+    expect(TreeNode::Kind::map,
            map,
            path,
            "its keys below it, each on its own line, such as " + key + ":");
@@ -149,11 +149,11 @@ void Reader::tell_unknown(const Section& from, const Entry& entry, const std::st
   faults_.add(entry.line, "unknown key " + quote(entry.key) + " " + where + hint);
 }
 
-void Reader::read_value(const Key& key, const Node& node, const std::string& path, Place& at) {
-  if (node.is(Node::Kind::null)) {
+void Reader::read_value(const Key& key, const TreeNode& node, const std::string& path, Place& at) {
+  if (node.is(TreeNode::Kind::null)) {
     return tell(node, path, "has no value; give one, or remove the key");
   }
-  if (!expect(Node::Kind::scalar, node, path, "one value")) return;
+  if (!expect(TreeNode::Kind::scalar, node, path, "one value")) return;
   Expanded value{.text = node.text, .fault = {}, .changed = false};
   if (node.origin.empty()) value = expand(node.text, environment_);
   if (!value.fault.empty()) return tell(node, path, value.fault);
@@ -163,23 +163,23 @@ void Reader::read_value(const Key& key, const Node& node, const std::string& pat
   tell(node, path, (is_quotable(key) ? quote(node.text) : "the value") + " " + fault);
 }
 
-void Reader::read_listens(const Node* node, Snapshot& snapshot) {
+void Reader::read_listens(const TreeNode* node, Snapshot& snapshot) {
   if (node == nullptr) {
     snapshot.listen.push_back({.address = std::string(kDefaultListen), .group = {}});
     return;
   }
-  if (!node->is(Node::Kind::list)) return read_listen(*node, "listen", snapshot);
+  if (!node->is(TreeNode::Kind::list)) return read_listen(*node, "listen", snapshot);
   if (node->items.empty()) return tell(*node, "listen", "the list is empty; name an address");
   for (std::size_t i = 0; i < node->items.size(); ++i) {
     read_listen(node->items[i], indexed("listen", i), snapshot);
   }
 }
 
-void Reader::read_listen(const Node& node, const std::string& path, Snapshot& snapshot) {
+void Reader::read_listen(const TreeNode& node, const std::string& path, Snapshot& snapshot) {
   Listen listen;
   Place at{.snapshot = &snapshot, .listen = &listen};
   const Section& keys = section("listen[]");
-  if (node.is(Node::Kind::map)) {
+  if (node.is(TreeNode::Kind::map)) {
     read_section(keys, node, path, at);
   } else {
     read_value(*keys.find("address"), node, path, at);
@@ -198,10 +198,10 @@ void Reader::read_listen(const Node& node, const std::string& path, Snapshot& sn
   snapshot.listen.push_back(std::move(listen));
 }
 
-void Reader::check_admin(const Node* node, const Snapshot& snapshot) {
+void Reader::check_admin(const TreeNode* node, const Snapshot& snapshot) {
   if (snapshot.admin.empty()) return;
-  const Node absent;
-  const Node& at = node == nullptr ? absent : *node;
+  const TreeNode absent;
+  const TreeNode& at = node == nullptr ? absent : *node;
   const auto address = net::parse_address(snapshot.admin);
   if (!address) return;  // told
   if (!net::is_loopback(address.value())) {
@@ -217,8 +217,9 @@ void Reader::check_admin(const Node* node, const Snapshot& snapshot) {
   }
 }
 
-void Reader::read_providers(const Node& node, Snapshot& snapshot) {
-  if (!expect(Node::Kind::map, node, "providers", "a name below it, and its base_url below that"))
+void Reader::read_providers(const TreeNode& node, Snapshot& snapshot) {
+  if (!expect(
+          TreeNode::Kind::map, node, "providers", "a name below it, and its base_url below that"))
     return;
   if (node.entries.empty()) return tell(node, "providers", "the map is empty; name a provider");
   for (const auto& entry : node.entries) {
@@ -236,8 +237,8 @@ void Reader::read_provider(const Entry& entry, Snapshot& snapshot) {
   Provider provider;
   provider.name = entry.key;
   Place at{.snapshot = &snapshot, .provider = &provider};
-  Node keys = entry.value;
-  if (keys.line == 0 || keys.is(Node::Kind::map))
+  TreeNode keys = entry.value;
+  if (keys.line == 0 || keys.is(TreeNode::Kind::map))
     keys.line = entry.line;  // "is missing" is told at the name
   read_section(section("providers.NAME"), keys, provider_path(entry.key), at);
   check_key_is_protected(entry, provider);
@@ -247,7 +248,7 @@ void Reader::read_provider(const Entry& entry, Snapshot& snapshot) {
 void Reader::check_key_is_protected(const Entry& entry, const Provider& provider) {
   if (provider.api_key.empty() || provider.host.empty() || provider.is_private) return;
   if (is_loopback_host(provider.host)) return;
-  const Node* key = entry.value.find("api_key");
+  const TreeNode* key = entry.value.find("api_key");
   tell(key == nullptr ? entry.value : *key,
        provider_path(entry.key) + ".api_key",
        "would cross the network in plain text: base_url is http and its host is not this one; if "
@@ -255,8 +256,8 @@ void Reader::check_key_is_protected(const Entry& entry, const Provider& provider
        "network in between is trusted, write private: true");
 }
 
-void Reader::read_routes(const Node& node, Snapshot& snapshot) {
-  if (!expect(Node::Kind::list, node, "routes", "- {model: \"*\", targets: [name]}")) return;
+void Reader::read_routes(const TreeNode& node, Snapshot& snapshot) {
+  if (!expect(TreeNode::Kind::list, node, "routes", "- {model: \"*\", targets: [name]}")) return;
   if (node.items.empty())
     tell(node, "routes", "the list is empty; add - {model: \"*\", targets: [name]}");
   for (std::size_t i = 0; i < node.items.size(); ++i) {
@@ -264,15 +265,15 @@ void Reader::read_routes(const Node& node, Snapshot& snapshot) {
   }
 }
 
-void Reader::read_route(const Node& node, const std::string& path, Snapshot& snapshot) {
-  if (!expect(Node::Kind::map, node, path, "{model: \"*\", targets: [name]}")) return;
+void Reader::read_route(const TreeNode& node, const std::string& path, Snapshot& snapshot) {
+  if (!expect(TreeNode::Kind::map, node, path, "{model: \"*\", targets: [name]}")) return;
   Route route;
   Place at{.snapshot = &snapshot, .route = &route};
   read_section(section("routes[]"), node, path, at);
-  if (const Node* targets = node.find("targets")) {
+  if (const TreeNode* targets = node.find("targets")) {
     read_targets(*targets, path + ".targets", snapshot, route);
   }
-  const Node* model = node.find("model");
+  const TreeNode* model = node.find("model");
   for (std::size_t i = 0; i < snapshot.routes.size() && !route.model.empty(); ++i) {
     if (snapshot.routes[i].model != route.model) continue;
     tell(*model,
@@ -281,7 +282,7 @@ void Reader::read_route(const Node& node, const std::string& path, Snapshot& sna
     break;
   }
   if (route.first_token_timeout > route.total_timeout) {
-    const Node* timeout = node.find("first_token_timeout");
+    const TreeNode* timeout = node.find("first_token_timeout");
     tell(timeout == nullptr ? node : *timeout,
          path + ".first_token_timeout",
          "is longer than total_timeout; shorten it, or write 0s");
@@ -289,18 +290,18 @@ void Reader::read_route(const Node& node, const std::string& path, Snapshot& sna
   snapshot.routes.push_back(std::move(route));
 }
 
-void Reader::read_targets(const Node& node,
+void Reader::read_targets(const TreeNode& node,
                           const std::string& path,
                           Snapshot& snapshot,
                           Route& route) {
-  if (!expect(Node::Kind::list, node, path, "[name]")) return;
+  if (!expect(TreeNode::Kind::list, node, path, "[name]")) return;
   if (node.items.empty()) return tell(node, path, "the list is empty; name a provider");
   for (std::size_t i = 0; i < node.items.size(); ++i) {
     read_target(node.items[i], indexed(path, i), snapshot, route);
   }
 }
 
-void Reader::read_target(const Node& node,
+void Reader::read_target(const TreeNode& node,
                          const std::string& path,
                          Snapshot& snapshot,
                          Route& route) {
@@ -308,8 +309,8 @@ void Reader::read_target(const Node& node,
   std::string name;
   Place at{.snapshot = &snapshot, .target = &target, .target_provider = &name};
   const Section& keys = section("routes[].targets[]");
-  const Node* provider = &node;
-  if (node.is(Node::Kind::map)) {
+  const TreeNode* provider = &node;
+  if (node.is(TreeNode::Kind::map)) {
     read_section(keys, node, path, at);
     provider = node.find("provider");
   } else {

@@ -20,28 +20,34 @@ class Reader {
   Reader(const Environment& environment, Faults& faults)
       : environment_(environment), faults_(faults) {}
 
-  Snapshot read(const Node& root);
+  Snapshot read(const TreeNode& root);
 
  private:
   // -- any section
-  void read_section(const Section& from, const Node& map, const std::string& path, Place& at);
+  void read_section(const Section& from, const TreeNode& map, const std::string& path, Place& at);
   void tell_unknown(const Section& from, const Entry& entry, const std::string& path);
-  void read_value(const Key& key, const Node& node, const std::string& path, Place& at);
-  bool expect(Node::Kind kind, const Node& node, const std::string& path, std::string_view advice);
-  void tell(const Node& node, const std::string& path, const std::string& message);
+  void read_value(const Key& key, const TreeNode& node, const std::string& path, Place& at);
+  bool expect(TreeNode::Kind kind,
+              const TreeNode& node,
+              const std::string& path,
+              std::string_view advice);
+  void tell(const TreeNode& node, const std::string& path, const std::string& message);
 
   // -- the parts with structure
-  void read_listens(const Node* node, Snapshot& snapshot);
-  void read_listen(const Node& node, const std::string& path, Snapshot& snapshot);
-  void read_providers(const Node& node, Snapshot& snapshot);
+  void read_listens(const TreeNode* node, Snapshot& snapshot);
+  void read_listen(const TreeNode& node, const std::string& path, Snapshot& snapshot);
+  void read_providers(const TreeNode& node, Snapshot& snapshot);
   void read_provider(const Entry& entry, Snapshot& snapshot);
-  void read_routes(const Node& node, Snapshot& snapshot);
-  void read_route(const Node& node, const std::string& path, Snapshot& snapshot);
-  void read_targets(const Node& node, const std::string& path, Snapshot& snapshot, Route& route);
-  void read_target(const Node& node, const std::string& path, Snapshot& snapshot, Route& route);
+  void read_routes(const TreeNode& node, Snapshot& snapshot);
+  void read_route(const TreeNode& node, const std::string& path, Snapshot& snapshot);
+  void read_targets(const TreeNode& node,
+                    const std::string& path,
+                    Snapshot& snapshot,
+                    Route& route);
+  void read_target(const TreeNode& node, const std::string& path, Snapshot& snapshot, Route& route);
 
   // -- what one value alone cannot show
-  void check_admin(const Node* node, const Snapshot& snapshot);
+  void check_admin(const TreeNode* node, const Snapshot& snapshot);
   void check_key_is_protected(const Entry& entry, const Provider& provider);
 
   const Environment& environment_;

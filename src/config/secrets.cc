@@ -11,8 +11,6 @@
 #include "base/limits.h"
 #include "config/fault.h"
 
-extern char** environ;  // POSIX wants the program to declare it
-
 namespace headrace::config {
 namespace {
 

@@ -21,7 +21,7 @@ std::size_t line_of(const YAML::Mark& mark) {
 // events after it are ignored, because the parser cannot be stopped.
 class TreeBuilder final : public YAML::EventHandler {
  public:
-  TreeBuilder(Node& root, Faults& faults) : root_(root), faults_(faults) {}
+  TreeBuilder(TreeNode& root, Faults& faults) : root_(root), faults_(faults) {}
 
   bool refused() const { return refused_; }
 
@@ -31,8 +31,8 @@ class TreeBuilder final : public YAML::EventHandler {
   void OnDocumentEnd() override {}
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
-    Node* node = begin(Node::Kind::null, mark, "", anchor);
-    if (node == nullptr || frames_.empty() || !frames_.back().node->is(Node::Kind::map)) return;
+    TreeNode* node = begin(TreeNode::Kind::null, mark, "", anchor);
+    if (node == nullptr || frames_.empty() || !frames_.back().node->is(TreeNode::Kind::map)) return;
     // The parser sees that a value is absent where the next thing begins, maybe lines below.
     node->line = frames_.back().node->entries.back().line;
   }
@@ -50,20 +50,20 @@ class TreeBuilder final : public YAML::EventHandler {
       frames_.back().node->entries.push_back({value, line_of(mark), {}});
       return;
     }
-    if (Node* node = begin(Node::Kind::scalar, mark, tag, anchor)) node->text = value;
+    if (TreeNode* node = begin(TreeNode::Kind::scalar, mark, tag, anchor)) node->text = value;
   }
   void OnSequenceStart(const YAML::Mark& mark,
                        const std::string& tag,
                        YAML::anchor_t anchor,
                        YAML::EmitterStyle::value) override {
-    open(begin(Node::Kind::list, mark, tag, anchor), mark);
+    open(begin(TreeNode::Kind::list, mark, tag, anchor), mark);
   }
   void OnSequenceEnd() override { close(); }
   void OnMapStart(const YAML::Mark& mark,
                   const std::string& tag,
                   YAML::anchor_t anchor,
                   YAML::EmitterStyle::value) override {
-    open(begin(Node::Kind::map, mark, tag, anchor), mark);
+    open(begin(TreeNode::Kind::map, mark, tag, anchor), mark);
   }
   void OnMapEnd() override {
     if (!refused_) find_duplicates(*frames_.back().node);
@@ -76,12 +76,13 @@ class TreeBuilder final : public YAML::EventHandler {
 
   // An open map or list. The node stays where it is while it is open: its siblings come after it.
   struct Frame {
-    Node* node;
+    TreeNode* node;
     bool pending = false;  // map: a key was read, its value comes next
   };
 
   bool expects_key() const {
-    return !frames_.empty() && frames_.back().node->is(Node::Kind::map) && !frames_.back().pending;
+    return !frames_.empty() && frames_.back().node->is(TreeNode::Kind::map) &&
+           !frames_.back().pending;
   }
 
   void refuse(const YAML::Mark& mark, std::string why) {
@@ -90,10 +91,10 @@ class TreeBuilder final : public YAML::EventHandler {
   }
 
   // A place for the value that starts here; null when there is none.
-  Node* begin(Node::Kind kind,
-              const YAML::Mark& mark,
-              const std::string& tag,
-              YAML::anchor_t anchor) {
+  TreeNode* begin(TreeNode::Kind kind,
+                  const YAML::Mark& mark,
+                  const std::string& tag,
+                  YAML::anchor_t anchor) {
     if (refused_) return nullptr;
     if (anchor != 0) {
       refuse(mark, kNoAnchors);
@@ -106,21 +107,21 @@ class TreeBuilder final : public YAML::EventHandler {
       refuse(mark, "a key must be text");
     }
     if (refused_) return nullptr;
-    Node& node = place();
+    TreeNode& node = place();
     node.kind = kind;
     node.line = line_of(mark);
     return &node;
   }
 
-  Node& place() {
+  TreeNode& place() {
     if (frames_.empty()) return root_;
     Frame& frame = frames_.back();
-    if (frame.node->is(Node::Kind::list)) return frame.node->items.emplace_back();
+    if (frame.node->is(TreeNode::Kind::list)) return frame.node->items.emplace_back();
     frame.pending = false;
     return frame.node->entries.back().value;
   }
 
-  void open(Node* node, const YAML::Mark& mark) {
+  void open(TreeNode* node, const YAML::Mark& mark) {
     if (node == nullptr) return;
     if (frames_.size() == base::limits::kConfigDepth) {
       return refuse(mark,
@@ -134,7 +135,7 @@ class TreeBuilder final : public YAML::EventHandler {
     if (!refused_) frames_.pop_back();
   }
 
-  void find_duplicates(const Node& map) {
+  void find_duplicates(const TreeNode& map) {
     std::vector<const Entry*> sorted;
     sorted.reserve(map.entries.size());
     for (const auto& entry : map.entries) sorted.push_back(&entry);
@@ -149,7 +150,7 @@ class TreeBuilder final : public YAML::EventHandler {
     }
   }
 
-  Node& root_;
+  TreeNode& root_;
   Faults& faults_;
   std::vector<Frame> frames_;
   std::size_t values_ = 0;
@@ -210,18 +211,18 @@ bool check_bytes(std::string_view text, Faults& faults) {
 
 }  // namespace
 
-const Node* Node::find(std::string_view key) const {
+const TreeNode* TreeNode::find(std::string_view key) const {
   for (const auto& entry : entries) {
     if (entry.key == key) return &entry.value;
   }
   return nullptr;
 }
 
-Node* Node::find(std::string_view key) {
-  return const_cast<Node*>(static_cast<const Node*>(this)->find(key));
+TreeNode* TreeNode::find(std::string_view key) {
+  return const_cast<TreeNode*>(static_cast<const TreeNode*>(this)->find(key));
 }
 
-bool parse_yaml(std::string_view text, Node& root, Faults& faults) {
+bool parse_yaml(std::string_view text, TreeNode& root, Faults& faults) {
   if (text.size() > base::limits::kConfigBytes) {
     faults.add(0,
                "the file is larger than " + std::to_string(base::limits::kConfigBytes) + " bytes");

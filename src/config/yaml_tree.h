@@ -16,29 +16,29 @@ namespace headrace::config {
 
 struct Entry;
 
-struct Node {
+struct TreeNode {
   enum class Kind : std::uint8_t { null, scalar, list, map };
 
   Kind kind = Kind::null;
-  std::size_t line = 0;        // 0: from the environment, see `origin`
-  std::string text;            // scalar, as written (before interpolation)
-  std::string origin;          // the environment variable that set it; empty: the file
-  std::vector<Node> items;     // list
-  std::vector<Entry> entries;  // map, in the order of the file
+  std::size_t line = 0;         // 0: from the environment, see `origin`
+  std::string text;             // scalar, as written (before interpolation)
+  std::string origin;           // the environment variable that set it; empty: the file
+  std::vector<TreeNode> items;  // list
+  std::vector<Entry> entries;   // map, in the order of the file
 
   bool is(Kind wanted) const { return kind == wanted; }
-  const Node* find(std::string_view key) const;
-  Node* find(std::string_view key);
+  const TreeNode* find(std::string_view key) const;
+  TreeNode* find(std::string_view key);
 };
 
 struct Entry {
   std::string key;
   std::size_t line = 0;
-  Node value;
+  TreeNode value;
 };
 
 // False when the text is no tree at all (one fault says why). Duplicate keys are faults too, but
 // the rest of the tree stays usable, so that all its faults can be told at once.
-bool parse_yaml(std::string_view text, Node& root, Faults& faults);
+bool parse_yaml(std::string_view text, TreeNode& root, Faults& faults);
 
 }  // namespace headrace::config

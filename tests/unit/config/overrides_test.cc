@@ -93,14 +93,14 @@ TEST_CASE("a file whose parts have the wrong shape is left to the reader's fault
   const LoadOutcome outcome =
       load_with({{"HEADRACE_IO_TINY", "true"}}, "io: x\nproviders: [a]\nroutes: b\n");
   CHECK(outcome.faults.size() == 3);
-  Node list;
-  list.kind = Node::Kind::list;
+  TreeNode list;
+  list.kind = TreeNode::Kind::list;
   CHECK(apply_overrides(list, Environment{{{"HEADRACE_BUSY", "off"}}}).empty());
-  CHECK(list.is(Node::Kind::list));
+  CHECK(list.is(TreeNode::Kind::list));
 }
 
 TEST_CASE("sections that no variable touched are not left behind") {
-  Node root;
+  TreeNode root;
   apply_overrides(root, Environment{});
   CHECK(root.entries.empty());
   apply_overrides(root, Environment{{{"HEADRACE_LIMITS_BODY", "1"}}});

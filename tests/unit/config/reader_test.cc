@@ -18,7 +18,7 @@ routes: [{model: "*", targets: [mock]}]
 )";
 
 Snapshot read(std::string_view yaml, Faults& faults, const Environment& environment = {}) {
-  Node root;
+  TreeNode root;
   REQUIRE(parse_yaml(yaml, root, faults));
   return Reader(environment, faults).read(root);
 }

@@ -13,20 +13,20 @@ namespace headrace::config {
 namespace {
 
 // "{a@1:1@1,b@2:[x@2,y@2]@2}": every node with its line.
-std::string printed(const Node& node) {
+std::string printed(const TreeNode& node) {
   std::string text;
   switch (node.kind) {
-    case Node::Kind::null:
+    case TreeNode::Kind::null:
       text = "null";
       break;
-    case Node::Kind::scalar:
+    case TreeNode::Kind::scalar:
       text = node.text;
       break;
-    case Node::Kind::list:
+    case TreeNode::Kind::list:
       for (const auto& item : node.items) text += (text.empty() ? "" : ",") + printed(item);
       text = "[" + text + "]";
       break;
-    case Node::Kind::map:
+    case TreeNode::Kind::map:
       for (const auto& entry : node.entries) {
         text += (text.empty() ? "" : ",") + entry.key + "@" + std::to_string(entry.line) + ":" +
                 printed(entry.value);
@@ -38,7 +38,7 @@ std::string printed(const Node& node) {
 }
 
 std::string parsed(std::string_view yaml) {
-  Node root;
+  TreeNode root;
   Faults faults;
   const bool whole = parse_yaml(yaml, root, faults);
   std::string text = whole ? printed(root) : "refused";
