@@ -81,9 +81,8 @@ void UringIo::on_connect_completed(Socket& socket, int result) {
 // -- receiving
 
 void UringIo::recv_start(Socket& socket) {
-  HEADRACE_ASSERT(socket.is_open());
+  if (!socket.is_open() || socket.failed) return;
   HEADRACE_ASSERT(!socket.receiving);
-  if (socket.failed) return;
   socket.receiving = true;
   if (wants_receive(socket)) arm_receive(socket);
 }
@@ -158,7 +157,8 @@ void UringIo::on_receive_ended(Socket& socket, int result) {
 }
 
 void UringIo::pause(Socket& socket, PauseReason reason) {
-  if (!socket.is_open() || (socket.pause_reasons & reason) != 0) return;
+  if (socket.state == Socket::State::closed || socket.state == Socket::State::closing) return;
+  if ((socket.pause_reasons & reason) != 0) return;
   socket.pause_reasons |= reason;
   if (reason == kPauseBackpressure) ++paused_;
   socket.starved_link.unlink();
@@ -168,7 +168,7 @@ void UringIo::pause(Socket& socket, PauseReason reason) {
 }
 
 void UringIo::resume(Socket& socket, PauseReason reason) {
-  if (!socket.is_open() || (socket.pause_reasons & reason) == 0) return;
+  if ((socket.pause_reasons & reason) == 0) return;
   socket.pause_reasons = static_cast<std::uint8_t>(socket.pause_reasons & ~reason);
   if (reason == kPauseBackpressure) --paused_;
   if (wants_receive(socket)) arm_receive(socket);
@@ -255,11 +255,14 @@ void UringIo::close(Socket& socket, CloseHow how) {
     const linger reset{.l_onoff = 1, .l_linger = 0};
     ::setsockopt(socket.fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
   }
+  // FIN before the descriptor goes: closing it with bytes unread would send RST alone, and the peer
+  // might then not read what it was sent. A system call, because io_uring passes shutdown to a
+  // kernel thread.
+  if (how == CloseHow::orderly && connected) ::shutdown(socket.fd, SHUT_RDWR);
   if (socket.ops_in_kernel == 0) {
     finish_close(socket);
     return;
   }
-  if (how == CloseHow::orderly && connected) ::shutdown(socket.fd, SHUT_RDWR);
   io_uring_sqe& sqe = next_sqe();
   io_uring_prep_cancel_fd(&sqe, socket.fd, IORING_ASYNC_CANCEL_ALL);
   sqe.flags |= IOSQE_CQE_SKIP_SUCCESS;

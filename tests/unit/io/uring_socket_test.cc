@@ -323,6 +323,39 @@ TEST_CASE("an orderly close sends FIN at once though a receive is armed") {
   CHECK(party.errors == 0);
 }
 
+TEST_CASE("an orderly close delivers what was sent even when bytes of the peer lie unread") {
+  Rig rig;
+  Party party(rig);
+  auto [ours, theirs] = tcp_pair();
+  rig.io->adopt(party.socket, ours, Side::client);
+  write_all(theirs, "a request that nobody will read");
+  rig.io->send_copy(party.socket, "bye");
+  rig.turns(1);
+  rig.io->close(party.socket, CloseHow::orderly);
+  rig.turns(3);
+  CHECK(party.closed == 1);
+  int end = 0;
+  CHECK(read_to_end(theirs, end) == "bye");
+  CHECK(end == 1);
+}
+
+TEST_CASE("a socket may be paused before it is connected") {
+  Rig rig;
+  Party party(rig);
+  Fd listener = listening();
+  const sockaddr_storage address = loopback(port_of(listener.value));
+  REQUIRE(rig.io->connect(party.socket, address, sizeof(sockaddr_in), Side::upstream).ok());
+  rig.io->pause(party.socket, kPauseBackpressure);
+  REQUIRE(rig.until([&] { return party.connected == 1; }));
+  Fd theirs(::accept(listener.value, nullptr, nullptr));
+  write_all(theirs, "hello");
+  rig.io->recv_start(party.socket);
+  rig.turns(3);
+  CHECK(party.received.empty());
+  rig.io->resume(party.socket, kPauseBackpressure);
+  CHECK(rig.until([&] { return party.received == "hello"; }));
+}
+
 TEST_CASE("an abort sends RST at once though a receive is armed") {
   Rig rig;
   Party party(rig);
