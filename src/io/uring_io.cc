@@ -62,8 +62,9 @@ int UringIo::open(const UringOptions& options) {
   if (const int error = ring_.open(options.ring); error != 0) return error;
   wake_fd_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (wake_fd_ < 0) return errno;
-  for (std::uint16_t group = 0; group < pools_.size(); ++group) {
-    if (const int error = pools_[group]->attach(ring_.raw(), group); error != 0) return error;
+  for (std::size_t side = 0; side < pools_.size(); ++side) {
+    const auto group = static_cast<std::uint16_t>(side);
+    if (const int error = pools_[side]->attach(ring_.raw(), group); error != 0) return error;
   }
   return 0;
 }
