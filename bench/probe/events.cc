@@ -1,6 +1,7 @@
 // Many streams at a steady total rate: the time from the upstream's write of an event to the
 // client's having read all of it. Events are due at absolute deadlines, so a late one does not make
 // its successors late.
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 
@@ -53,6 +54,18 @@ class StreamSet final : public ClientOwner {
     transits_ = nullptr;
   }
 
+  // Several events a stream at once, as after a pause of the host: what a proxy keeps for its worst
+  // moments (buffers, queues) is grown here and not while it is measured.
+  void surge(std::size_t events_per_stream, Samples& transits) {
+    transits_ = &transits;
+    for (std::size_t stream = 0; stream < clients_.size(); ++stream) {
+      for (std::size_t i = 0; i < events_per_stream; ++i) upstream_.send_event(first_id_ + stream);
+    }
+    expected_ += clients_.size() * events_per_stream;
+    while (arrived_ < expected_) loop_.turn();
+    transits_ = nullptr;
+  }
+
   void finish() {
     for (std::size_t i = 0; i < clients_.size(); ++i) upstream_.end_stream(first_id_ + i);
     while (answers_ < clients_.size()) loop_.turn();
@@ -77,7 +90,9 @@ class StreamSet final : public ClientOwner {
   std::size_t answers_ = 0;
 };
 
-constexpr std::size_t kBlocks = 4;  // direct and proxied parts alternate this often
+constexpr std::size_t kSurges = 3;
+constexpr std::size_t kSurgeEvents = 8;  // a stream: 160 ms of the usual rate
+constexpr std::size_t kBlocks = 4;       // direct and proxied parts alternate this often
 
 }  // namespace
 
@@ -93,10 +108,11 @@ void run_events(const Options& options) {
   StreamSet proxied(loop, upstream, options.proxy, 0, options.streams);
   StreamSet direct(
       loop, upstream, options.upstream, options.streams, options.direct ? options.streams : 0);
-  Samples discarded(2 * warmup);
+  Samples discarded(2 * warmup + kSurges * kSurgeEvents * options.streams);
   Samples proxied_times(options.events + kBlocks);
   Samples direct_times(options.events + kBlocks);
   Samples lateness(2 * (options.events + kBlocks + warmup));
+  for (std::size_t i = 0; i < kSurges; ++i) proxied.surge(kSurgeEvents, discarded);
   proxied.run(warmup, gap, discarded, lateness, bursts);
   if (options.direct) direct.run(warmup, gap, discarded, lateness, bursts);
 

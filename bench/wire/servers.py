@@ -164,6 +164,10 @@ class Nginx(Server):
             "DIR": self.directory, "PORT": self.port, "UPSTREAM": self.upstream_port}))
         return [find_program("nginx"), "-p", str(self.directory), "-c", str(path)]
 
+    def is_ready(self):
+        # The master listens before it has a worker, and it is the worker that is measured.
+        return super().is_ready() and len(self.pids()) > 1
+
 
 class Haproxy(Server):
     def __init__(self, cpu, upstream_port, busy):

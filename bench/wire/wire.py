@@ -33,8 +33,8 @@ def parse_arguments():
     parser.add_argument("--rows", help="only these, by comma")
     parser.add_argument("--quick", action="store_true",
                         help="3 short rounds: to try the runner, not to publish")
-    parser.add_argument("--realtime", action="store_true",
-                        help="short SCHED_FIFO bursts for probe and proxy, on hosts with neighbours")
+    parser.add_argument("--realtime", choices=["auto", "on", "off"], default="auto",
+                        help="short SCHED_FIFO bursts for probe and proxy; auto: where that is allowed")
     parser.add_argument("--seed", type=int, default=1, help="of the order of proxies in a round (1)")
     arguments = parser.parse_args()
     if arguments.rounds < ROUNDS_MIN and not arguments.quick:
@@ -106,6 +106,12 @@ def print_table(bars):
             print(f"{'':<{width}}    {bar['note']}")
 
 
+def may_run_realtime():
+    """Tried in a child, so that this process stays what it is."""
+    attempt = "import os; os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(10))"
+    return subprocess.run([sys.executable, "-c", attempt], capture_output=True, timeout=30).returncode == 0
+
+
 class Bench:
     """What every measurement needs: the probe, the CPUs, the rounds, and what was measured so far."""
 
@@ -117,10 +123,10 @@ class Bench:
         self.build = arguments.build
         self.quick = arguments.quick
         self.rounds = 3 if arguments.quick else arguments.rounds
-        self.realtime = arguments.realtime
+        self.realtime = arguments.realtime == "on" or (arguments.realtime == "auto" and may_run_realtime())
         self.random = random.Random(arguments.seed)
         self.upstream_port = free_port()
-        self.probe = Probe(arguments.build, self.probe_cpu, self.upstream_port, arguments.realtime)
+        self.probe = Probe(arguments.build, self.probe_cpu, self.upstream_port, self.realtime)
         self.load_before = round(os.getloadavg()[0], 2)
         self.backends_seen = set()
         self.measured = {}
