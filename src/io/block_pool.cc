@@ -10,17 +10,69 @@ namespace {
 
 constexpr std::uint16_t kUnpooled = UINT16_MAX;
 
+// AddressSanitizer sees the ends of allocations, not those of blocks inside a slab.
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool kUseSlabs = false;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+constexpr bool kUseSlabs = false;
+#else
+constexpr bool kUseSlabs = true;
+#endif
+#else
+constexpr bool kUseSlabs = true;
+#endif
+
+bool in_slab(std::size_t shift) { return kUseSlabs && shift <= BlockPool::kSlabShift; }
+
 }  // namespace
 
 BlockPool::~BlockPool() {
   HEADRACE_ASSERT(blocks_out_ == 0);
-  for (FreeBlock* list : free_) {
-    while (list != nullptr) {
-      FreeBlock* next = list->next;
-      std::free(list);
-      list = next;
+  for (std::size_t index = 0; index < free_.size(); ++index) {
+    if (in_slab(index + kSmallestShift)) continue;
+    for (FreeBlock* block = free_[index]; block != nullptr;) {
+      FreeBlock* next = block->next;
+      std::free(block);
+      block = next;
     }
   }
+  for (char* slab : slabs_) std::free(slab);
+}
+
+void* BlockPool::find(std::size_t shift) {
+  FreeBlock*& list = free_[shift - kSmallestShift];
+  if (list == nullptr) return in_slab(shift) ? cut(shift) : std::malloc(std::size_t{1} << shift);
+  FreeBlock* block = list;
+  list = block->next;
+  free_bytes_[shift - kSmallestShift] -= std::size_t{1} << shift;
+  return block;
+}
+
+void* BlockPool::cut(std::size_t shift) {
+  Uncut& uncut = uncut_[shift - kSmallestShift];
+  if (uncut.next == uncut.end) {
+    auto* slab = static_cast<char*>(std::malloc(kSlabBytes));
+    HEADRACE_ASSERT(slab != nullptr);
+    slabs_.push_back(slab);
+    uncut = {slab, slab + kSlabBytes};
+  }
+  char* block = uncut.next;
+  uncut.next += std::size_t{1} << shift;
+  return block;
+}
+
+void BlockPool::release(void* memory, std::size_t shift) {
+  const std::size_t size = std::size_t{1} << shift;
+  const std::size_t index = shift - kSmallestShift;
+  if (!in_slab(shift) && free_bytes_[index] + size > kIdleBytesPerClass) {
+    std::free(memory);
+    return;
+  }
+  auto* block = static_cast<FreeBlock*>(memory);
+  block->next = free_[index];
+  free_[index] = block;
+  free_bytes_[index] += size;
 }
 
 // The Buffer stands at the start of its own block, so that a block is one allocation.
@@ -30,17 +82,8 @@ Slice BlockPool::take(std::size_t bytes) {
   if (shift < kSmallestShift) shift = kSmallestShift;
   const bool pooled = shift <= kLargestShift;
   const std::size_t size = pooled ? std::size_t{1} << shift : wanted;
-
-  void* memory = nullptr;
-  if (pooled && free_[shift - kSmallestShift] != nullptr) {
-    FreeBlock*& list = free_[shift - kSmallestShift];
-    memory = list;
-    list = list->next;
-    free_bytes_[shift - kSmallestShift] -= size;
-  } else {
-    memory = std::malloc(size);
-    HEADRACE_ASSERT(memory != nullptr);
-  }
+  void* memory = pooled ? find(shift) : std::malloc(size);
+  HEADRACE_ASSERT(memory != nullptr);
   auto* buffer = new (memory) Buffer;
   buffer->home = this;
   buffer->base = static_cast<char*>(memory) + sizeof(Buffer);
@@ -64,21 +107,11 @@ Slice BlockPool::copy_of(std::string_view bytes) {
 void BlockPool::take_back(Buffer& buffer) {
   HEADRACE_ASSERT(blocks_out_ > 0);
   --blocks_out_;
-  const std::uint16_t shift = buffer.id;
-  if (shift == kUnpooled) {
+  if (buffer.id == kUnpooled) {
     std::free(&buffer);
-    return;
+  } else {
+    release(&buffer, buffer.id);
   }
-  const std::size_t size = std::size_t{1} << shift;
-  const std::size_t index = shift - kSmallestShift;
-  if (free_bytes_[index] + size > kIdleBytesPerClass) {
-    std::free(&buffer);
-    return;
-  }
-  auto* block = reinterpret_cast<FreeBlock*>(&buffer);
-  block->next = free_[index];
-  free_[index] = block;
-  free_bytes_[index] += size;
 }
 
 }  // namespace headrace::io

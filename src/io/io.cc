@@ -8,11 +8,11 @@
 namespace headrace::io {
 namespace {
 
-// Behind a busy socket, or once more pieces wait than one gathered send takes, a small piece costs less
-// copied than linked (runtime figures: memcpy + send beats sendmsg up to 16 KiB).
+// Behind a busy socket, or once several pieces wait, a small piece costs less copied than linked (runtime
+// figures: memcpy + send beats sendmsg up to 16 KiB), and the queue of a busy socket need not grow.
 bool worth_copying(const Socket& socket, const Slice& slice) {
   if (slice.size() > base::limits::kSmallPieceBytes) return false;
-  return socket.sending() || socket.queue.count() >= base::limits::kSendSegments;
+  return socket.sending() || socket.queue.count() >= SliceQueue::kInline;
 }
 
 }  // namespace
