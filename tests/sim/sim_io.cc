@@ -178,7 +178,7 @@ void SimIo::post(Kind kind, Line* line, std::size_t value) {
 }
 
 void SimIo::post_accept(Door& door) {
-  if (door.posted) return;
+  if (door.posted || door.listener == nullptr) return;
   door.posted = true;
   pending_.push_back({Kind::accept, nullptr, &door, completion_turn(), 0, 0});
 }
@@ -284,7 +284,7 @@ void SimIo::close(Socket& socket, io::CloseHow how) {
   if (how == io::CloseHow::abort) {
     line.end->reset();
   } else {
-    line.end->close();
+    line.end->close(true);
   }
   post(Kind::dead, &line);
 }
@@ -391,12 +391,16 @@ std::size_t SimIo::receive_size(const Line& line, std::size_t room) {
   return size;
 }
 
+// A FIN that came before the RST is what a receive tells first, as on a real host.
 void SimIo::on_end_of_receive(Line& line) {
   Socket& socket = *line.socket;
-  if (line.end->was_reset()) return fail(line, ECONNRESET);
-  if (!line.end->at_end()) return;
+  if (!line.end->at_end()) {
+    if (line.end->was_reset()) fail(line, ECONNRESET);
+    return;
+  }
   net_.log("worker sees eof", line.end->id(), 0);
   socket.receiving = false;
+  if (line.end->was_reset() && net_.prng().chance(0.5)) post(Kind::broken, &line);
   socket.owner.on_eof();
 }
 
@@ -525,6 +529,7 @@ void SimIo::listen_stop(Listener& listener) {
     net_.unlisten(*door);
     for (SimEnd* end : door->backlog) end->reset();
     door->backlog.clear();
+    std::erase_if(pending_, [&](const Completion& one) { return one.door == door.get(); });
   }
   stopping_.push_back(listener);
 }

@@ -233,15 +233,12 @@ void SimEnd::shutdown_write() {
   put(What::fin, {});
 }
 
-void SimEnd::close() {
+void SimEnd::close(bool fin_first) {
   if (closed_) return;
   const bool left_unread = !unread().empty();
   if (connected_ && !reset_arrived_) {
-    if (left_unread) {
-      put(What::reset, {});
-    } else if (!write_shut_) {
-      put(What::fin, {});
-    }
+    if (!write_shut_ && (fin_first || !left_unread)) put(What::fin, {});
+    if (left_unread) put(What::reset, {});
   }
   net_.log("close", id_, unread().size());
   closed_ = true;

@@ -195,7 +195,9 @@ class SimEnd {
   bool at_end() const { return fin_arrived_ && unread().empty(); }
   bool was_reset() const { return reset_arrived_; }
 
-  void close();  // FIN; as a real kernel does, RST when bytes were left unread
+  // FIN; where bytes were left unread RST, as a real kernel does, and FIN before it only when asked
+  // for.
+  void close(bool fin_first = false);
   void reset();
   bool closed() const { return closed_; }
   bool connected() const { return connected_; }

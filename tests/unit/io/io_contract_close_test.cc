@@ -64,6 +64,24 @@ TEST_CASE("an orderly close lets the peer read everything, then the end") {
   });
 }
 
+TEST_CASE("an orderly close with bytes unread does not take back what was sent") {
+  on_every_io([](Stage& stage) {
+    Pair pair(stage);
+    stage.io().pause(pair.far->socket, kPausePipeline);
+    pair.near->send("more than anybody wants to read");
+    stage.run_for(5 * kMillisecond);
+    pair.far->socket.prompt_sent = true;
+    pair.far->when_sent = [&] {
+      if (pair.far->socket.queued_bytes() == 0) pair.far->close();
+    };
+    pair.far->send("a final reply");
+    CHECK(stage.run_until([&] { return pair.near->ended(); }));
+    CHECK(pair.near->received == "a final reply");
+    CHECK(pair.near->eofs == 1);
+    pair.close_all();
+  });
+}
+
 TEST_CASE("an end that arrives while paused is reported after the bytes before it") {
   on_every_io([](Stage& stage) {
     Pair pair(stage);
