@@ -174,6 +174,14 @@ bool Relay::finish() {
   return true;
 }
 
+bool Relay::finish_broken() {
+  HEADRACE_ASSERT(committed_);
+  if (!options_.stream || !stream_complete()) return false;
+  tail_.clear();
+  sink_.finish();
+  return true;
+}
+
 bool Relay::break_off(base::Bytes error_event) {
   HEADRACE_ASSERT(committed_);
   const bool tellable = options_.stream && !inside_event_;

@@ -57,6 +57,9 @@ class Relay {
   // The upstream's answer is complete as HTTP goes. False: it is a stream that stopped in the middle, and
   // break_off() is due. REQUIRES: committed.
   [[nodiscard]] bool finish();
+  // The upstream's answer broke. True: it was a stream that had said it was finished, so it is whole,
+  // however its connection ended; part of an event behind that is dropped. REQUIRES: committed.
+  [[nodiscard]] bool finish_broken();
   // Ends a committed answer that broke: a stream by `error_event` (the terminal event of the client's
   // dialect) where that is still possible, else by cutting the connection. True when the client was told.
   bool break_off(base::Bytes error_event);
