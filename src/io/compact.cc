@@ -27,7 +27,9 @@ std::size_t push_compact(SliceQueue& queue, Slice slice, BlockPool& blocks, cons
     queue.extend_back(size);
     return size;
   }
-  if (scarce) {
+  // Many small pieces of one buffer (a body in tiny chunks) must not become many links.
+  const bool crowded = small && queue.count() >= base::limits::kSendSegments;
+  if (scarce || crowded) {
     Slice block = blocks.take(std::max(size, pool.buffer_bytes()));
     std::memcpy(block.data(), slice.data(), size);
     block.grow_back(size);
