@@ -138,6 +138,10 @@ bool SimPeer::worker_busy(std::uint64_t turn) const {
          std::binary_search(end_->worker_busy.begin(), end_->worker_busy.end(), turn);
 }
 
+std::uint64_t SimPeer::bytes_read() const {
+  return end_ == nullptr || end_->worker_read.empty() ? 0 : end_->worker_read.back().offset;
+}
+
 SimListenerPeer::SimListenerPeer(SimNet& net, const sockaddr_storage& address) : net_(net) {
   net_.listen(address, *this);
 }

@@ -51,6 +51,10 @@ class SimPeer : private SimEndUser {
   std::uint64_t turn_offered(std::uint64_t offset) const;
   // Bytes for this peer had to wait in that turn, because an earlier send was still under way.
   bool worker_busy(std::uint64_t turn) const;
+  // Bytes of what this peer sent that the worker was given so far.
+  std::uint64_t bytes_read() const;
+  // The worker has closed its end.
+  bool worker_gone() const { return connected_ && end_->other().closed(); }
 
   SimNet& net() { return net_; }
 

@@ -1,0 +1,94 @@
+// What a scripted provider says to one request: every byte of the answer, what those bytes mean
+// (the truth that the oracle compares with), and where and how the provider goes wrong. Made from a
+// seed before the run.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/prng.h"
+#include "base/time.h"
+#include "http_text.h"
+
+namespace headrace::sim {
+
+enum class Fault : std::uint8_t {
+  none,
+  error_status,   // 4xx, 5xx with a body
+  redirect,       // 3xx
+  interim_few,    // 1xx heads before the answer
+  interim_flood,  // more of them than anybody needs
+  switching,      // 101, unasked
+  bad_head,       // not HTTP
+  two_framings,   // Content-Length and Transfer-Encoding, or two lengths
+  huge_head,      // above every limit
+  extra_bytes,    // something behind a whole answer
+  bad_chunk,      // a chunk size that is none
+  cut_fin,        // FIN at any byte
+  cut_reset,      // RST at any byte
+  silence,        // nothing more from some byte on
+  unfinished,     // a stream that ends as HTTP has it, without finish reason or end marker
+  early,          // the answer comes before the request is whole
+  kCount,
+};
+
+enum class Ending : std::uint8_t { keep, fin, reset, silence };
+
+// Where an event ends in the payload: at the byte that makes its blank line one, as a reader that
+// does not wait for an LF behind a CR sees it.
+struct EventMark {
+  std::uint64_t end = 0;
+  bool useful = false;
+  bool ends_stream = false;
+};
+
+struct AnswerPlan {
+  Fault fault = Fault::none;
+  int status = 200;
+  bool stream = false;
+  bool until_close = false;
+  bool broken_http = false;  // the worker must find this answer invalid
+  std::string wire;
+  std::string payload;
+  std::vector<Span> spans;        // of the payload in `wire`
+  std::vector<EventMark> events;  // of a stream
+  std::uint64_t complete_at =
+      0;                  // bytes of `wire` after which the message is over; 0: never by itself
+  std::uint64_t cut = 0;  // so many bytes are sent
+  Ending ending = Ending::keep;
+  std::uint64_t early_after = 0;  // Fault::early: after so many bytes of the request
+  struct Pause {
+    std::uint64_t at;
+    base::Nanos length;
+  };
+  std::vector<Pause> pauses;
+
+  // -- what follows from having read so many bytes of `wire`
+  std::uint64_t payload_read(std::uint64_t wire_bytes) const {
+    return payload_within(spans, wire_bytes);
+  }
+  // The last event end at or before that place of the payload.
+  std::uint64_t event_end_before(std::uint64_t payload_bytes) const;
+  bool has_stream_end(std::uint64_t payload_bytes) const;
+  // The payload that must be there before the client may be told anything.
+  std::uint64_t commit_payload() const;
+  // The whole payload, as far as anybody can tell.
+  std::uint64_t whole_payload() const { return until_close ? payload_read(cut) : payload.size(); }
+};
+
+struct AnswerOptions {
+  std::uint64_t id = 0;
+  bool stream = false;
+  Fault fault = Fault::none;
+  std::uint64_t size_max = 2000;  // of a plain payload, and of one event
+  std::uint64_t events_max = 12;
+  base::Nanos pause_max = 30 * base::kMillisecond;
+};
+
+AnswerPlan make_answer(base::Prng& dice, const AnswerOptions& options);
+
+// Text with characters of one to four bytes, legal inside a JSON string.
+std::string random_text(base::Prng& dice, std::uint64_t bytes);
+
+}  // namespace headrace::sim

@@ -1,0 +1,573 @@
+#include "oracle.h"
+
+#include <algorithm>
+#include <array>
+
+#include "api/error_body.h"
+#include "base/error.h"
+
+namespace headrace::sim {
+namespace {
+
+using base::Errc;
+using base::Nanos;
+
+constexpr Nanos kSlack = 100 * base::kMillisecond;  // late completions, the timer's millisecond
+constexpr std::string_view kErrorBody = R"({"error":{)";
+constexpr std::string_view kErrorEvent = R"(data: {"error":{)";
+
+unsigned long long number(std::uint64_t value) {
+  return value;
+}
+
+// One answer of one client beside everything that is known about it.
+class Judge {
+ public:
+  Judge(const SimWorld& world, Verdict& verdict, Tally& tally)
+      : world_(world), scenario_(world.scenario()), verdict_(verdict), tally_(tally) {}
+
+  void judge_all();
+
+ private:
+  struct Case {
+    const ClientPeer* client;
+    const RequestPlan* plan;
+    const Message* answer;          // null: nothing came
+    const RequestRecords* records;  // null: none is known
+    const Serving* serving;         // the last attempt that reached a provider; null: none did
+  };
+
+  void judge_client(const ClientPeer& client);
+  void judge_case(const Case& c);
+  void judge_local(const Case& c);
+  void judge_relayed(const Case& c);
+  void judge_plain(const Case& c);
+  void judge_stream(const Case& c);
+  void judge_stream_end(const Case& c, std::uint64_t relayed, bool told);
+  void judge_commit(const Case& c);
+  void judge_turns(const Case& c, std::uint64_t relayed);
+  void judge_incomplete(const Case& c);
+  void judge_connection(const Case& c);
+  void judge_record(const Record& record, const RequestRecords& of, const RequestPlan* plan);
+  bool is_justified(const Record& record, const Record* attempt, const RequestPlan* plan);
+  bool is_upstream_justified(Errc code, const RequestPlan& plan);
+  bool has_strays(std::size_t provider) const;
+  void judge_attempts(const RequestRecords& of);
+  void judge_records();
+  void judge_servings();
+
+  const RequestRecords* records_of(const Message& answer) const;
+  const config::Snapshot& snapshot_of(const Record& record) const {
+    return scenario_.snapshots.at(record.epoch - 1);
+  }
+  const RequestPlan* plan_of(const Record& record) const;
+  // A connection keeps the limits that it began under.
+  Nanos shortest_reading() const {
+    Nanos shortest = base::kNever;
+    for (const config::Snapshot& snapshot : scenario_.snapshots) {
+      shortest = std::min({shortest, snapshot.limits.head_timeout, snapshot.limits.body_grace});
+    }
+    return shortest;
+  }
+  Nanos longest_reading() const {
+    Nanos longest = 0;
+    for (const config::Snapshot& snapshot : scenario_.snapshots) {
+      longest = std::max(longest, snapshot.limits.head_timeout + snapshot.limits.body_grace);
+    }
+    return longest;
+  }
+  bool client_may_break(const ClientPeer& client) const {
+    return client.left() || scenario_.faults.reset > 0 || client.saw_reset();
+  }
+
+  const SimWorld& world_;
+  const Scenario& scenario_;
+  Verdict& verdict_;
+  Tally& tally_;
+};
+
+void Judge::judge_all() {
+  for (const auto& client : world_.clients()) judge_client(*client);
+  judge_records();
+  judge_servings();
+}
+
+const RequestRecords* Judge::records_of(const Message& answer) const {
+  const std::string* id = answer.field("x-headrace-request-id");
+  if (id == nullptr) return nullptr;
+  std::string key = *id;
+  std::erase(key, '-');
+  const auto found = world_.records().find(key);
+  return found == world_.records().end() ? nullptr : &found->second;
+}
+
+// A whole body was read, and its length says whose it was.
+const RequestPlan* Judge::plan_of(const Record& record) const {
+  for (const ClientPlan& client : scenario_.clients) {
+    for (const RequestPlan& plan : client.requests) {
+      if (plan.kind == RequestPlan::Kind::chat && plan.body.size() == record.bytes_in) return &plan;
+    }
+  }
+  return nullptr;
+}
+
+// -- what a client got
+
+void Judge::judge_client(const ClientPeer& client) {
+  if (!client.reader().fault().empty()) {
+    verdict_.fail("a client was told what is not HTTP: %s", client.reader().fault().c_str());
+    return;
+  }
+  const auto answers = client.answers();
+  const auto& requests = client.plan().requests;
+  if (answers.size() > requests.size()) {
+    verdict_.fail("%zu answers to %zu requests", answers.size(), requests.size());
+    return;
+  }
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    Case c{&client, &requests[i], answers[i], records_of(*answers[i]), nullptr};
+    const auto& servings = world_.servings_of(requests[i].id);
+    if (!servings.empty()) c.serving = servings.back();
+    if (!client.begun(i)) {
+      verdict_.fail("an answer to request %llu, which was never sent", number(requests[i].id));
+      return;
+    }
+    if (i + 1 < answers.size() && !answers[i]->complete) {
+      verdict_.fail("an answer behind the unfinished one to request %llu", number(requests[i].id));
+    }
+    judge_case(c);
+  }
+  // A client that stayed has all its answers, or was told that the connection ends.
+  const bool stays = !client.left() && !client_may_break(client) && !client.refused();
+  const bool half_closed_early =
+      client.half_closed() && scenario_.half_close == config::HalfClose::cancel;
+  const std::string* last = answers.empty() ? nullptr : answers.back()->field("connection");
+  const bool told = last != nullptr && *last == "close";
+  const bool quiet = world_.draining() || half_closed_early || told;
+  if (stays && !quiet && answers.size() < requests.size() && client.begun(answers.size())) {
+    ++tally_.unanswered;
+    if (client.plan().reading != ClientPlan::Reading::stalls) {
+      verdict_.fail("request %llu was never answered", number(requests[answers.size()].id));
+    }
+  }
+}
+
+void Judge::judge_case(const Case& c) {
+  const auto id = number(c.plan->id);
+  const std::string* request_id = c.answer->field("x-headrace-request-id");
+  if (request_id == nullptr) {  // turned away at the door: nothing was read, nothing is on record
+    const bool full = c.answer->status() == 503 && scenario_.clients_max < scenario_.clients.size();
+    if (!full) verdict_.fail("request %llu: an answer without an id", id);
+    ++tally_.turned_away;
+    return;
+  }
+  if (c.records == nullptr || c.records->requests.size() != 1) {
+    verdict_.fail(
+        "request %llu: %zu records", id, c.records == nullptr ? 0 : c.records->requests.size());
+    return;
+  }
+  const Record& record = c.records->requests.front();
+  const bool gone = record.status == 499;
+  if (!gone && record.status != c.answer->status()) {
+    verdict_.fail("request %llu: status %d, on record %d", id, c.answer->status(), record.status);
+  }
+  if (gone && c.answer->complete && !c.answer->until_close && !client_may_break(*c.client) &&
+      !c.client->half_closed()) {
+    verdict_.fail("request %llu: a whole answer, on record as 499", id);
+  }
+  judge_connection(c);
+  if ((record.flags & record_flag::kCommitted) != 0) {
+    judge_relayed(c);
+  } else {
+    judge_local(c);
+  }
+}
+
+void Judge::judge_connection(const Case& c) {
+  const std::string* connection = c.answer->field("connection");
+  const bool closes = connection != nullptr && *connection == "close";
+  const auto id = number(c.plan->id);
+  const Record& record = c.records->requests.front();
+  if (c.plan->kind == RequestPlan::Kind::chat || c.plan->kind == RequestPlan::Kind::models) {
+    const bool may = c.plan->asks_close || c.plan->http10 || world_.draining() ||
+                     c.client->half_closed() ||
+                     record.error == static_cast<std::uint8_t>(Errc::request_timeout);
+    if (closes && !may) verdict_.fail("request %llu: the connection closes for no reason", id);
+    if (!closes && c.plan->asks_close)
+      verdict_.fail("request %llu: the connection should close", id);
+  } else if (c.plan->closes && !closes) {
+    verdict_.fail("request %llu: the connection lives on behind a refused head", id);
+  } else if (!c.plan->closes && closes && !c.plan->asks_close && !c.plan->http10 &&
+             !world_.draining() && !c.client->half_closed()) {
+    verdict_.fail("request %llu: the connection closes behind a bad body", id);
+  }
+}
+
+// -- answers of our own
+
+void Judge::judge_local(const Case& c) {
+  const auto id = number(c.plan->id);
+  const Record& record = c.records->requests.front();
+  const Errc code{record.error};
+  if (!c.answer->complete) return judge_incomplete(c);
+  const std::string* type = c.answer->field("content-type");
+  if (type == nullptr || *type != "application/json") verdict_.fail("request %llu: not JSON", id);
+  if (code == Errc::ok) {
+    const bool models = c.plan->kind == RequestPlan::Kind::models && c.answer->status() == 200 &&
+                        c.answer->body.find("\"m0\"") != std::string::npos;
+    if (!models) verdict_.fail("request %llu: an answer of our own without an error", id);
+    ++tally_.models;
+    return;
+  }
+  ++tally_.refused;
+  if (!c.answer->body.starts_with(kErrorBody)) verdict_.fail("request %llu: not an error body", id);
+  const int expected =
+      api::http_status_of({code, base::Blame{record.blame}, base::Retry::never, 0});
+  if (c.answer->status() != expected) {
+    verdict_.fail("request %llu: status %d for %s",
+                  id,
+                  c.answer->status(),
+                  std::string(base::name_of(code)).c_str());
+  }
+}
+
+// -- answers of a provider
+
+void Judge::judge_relayed(const Case& c) {
+  const auto id = number(c.plan->id);
+  if (c.serving == nullptr) {
+    verdict_.fail("request %llu: an answer that no provider gave", id);
+    return;
+  }
+  const AnswerPlan& plan = c.serving->request->answer;
+  if (c.answer->status() != plan.status) {
+    verdict_.fail("request %llu: status %d instead of %d", id, c.answer->status(), plan.status);
+  }
+  for (const char* name : {"server", "set-cookie", "location", "x-trailer"}) {
+    if (c.answer->field(name) != nullptr)
+      verdict_.fail("request %llu: the field %s came through", id, name);
+  }
+  if (c.serving->bytes_read() != 0 && c.answer->field("x-headrace-target") == nullptr) {
+    verdict_.fail("request %llu: no target is named", id);
+  }
+  judge_commit(c);
+  if (plan.stream) {
+    judge_stream(c);
+  } else {
+    judge_plain(c);
+  }
+}
+
+// Nothing is said before the commit point.
+void Judge::judge_commit(const Case& c) {
+  const AnswerPlan& plan = c.serving->request->answer;
+  std::uint64_t needed = plan.commit_payload();
+  if (!plan.stream && plan.until_close) needed = std::min(needed, plan.whole_payload());
+  const std::uint64_t wire = needed == 0 ? 0 : wire_of(plan.spans, needed);
+  const std::uint64_t read = c.serving->peer->turn_read(c.serving->answer_begin + wire);
+  const std::uint64_t offered = c.client->turn_offered(c.answer->wire_begin + 1);
+  if (wire != 0 && (read == 0 || offered < read)) {
+    verdict_.fail("request %llu: an answer began before its commit point", number(c.plan->id));
+  }
+}
+
+void Judge::judge_plain(const Case& c) {
+  const AnswerPlan& plan = c.serving->request->answer;
+  const auto id = number(c.plan->id);
+  if (!plan.payload.starts_with(c.answer->body)) {
+    verdict_.fail("request %llu: the body is not the provider's", id);
+    return;
+  }
+  if (!c.answer->complete) return judge_incomplete(c);
+  ++tally_.plain;
+  if (c.answer->body.size() != plan.whole_payload()) {
+    verdict_.fail("request %llu: a body of %zu bytes passes for one of %llu",
+                  id,
+                  c.answer->body.size(),
+                  number(plan.whole_payload()));
+  }
+}
+
+void Judge::judge_stream(const Case& c) {
+  const AnswerPlan& plan = c.serving->request->answer;
+  const std::string& body = c.answer->body;
+  const auto differs =
+      std::mismatch(body.begin(), body.end(), plan.payload.begin(), plan.payload.end());
+  std::uint64_t relayed = static_cast<std::uint64_t>(differs.first - body.begin());
+  bool told = false;
+  if (relayed < body.size()) {  // what is not the provider's can only be our last word
+    relayed = plan.event_end_before(relayed);
+    const std::string_view rest = std::string_view(body).substr(relayed);
+    const std::size_t blank = rest.find("\n\n");
+    const bool whole = blank != std::string_view::npos && blank + 2 == rest.size();
+    const bool part = !c.answer->complete && blank == std::string_view::npos;
+    told = rest.starts_with(kErrorEvent) || (part && kErrorEvent.starts_with(rest));
+    if (!told || !(whole || part)) {
+      verdict_.fail("request %llu: the stream is not the provider's from byte %llu on",
+                    number(c.plan->id),
+                    number(relayed));
+      return;
+    }
+  }
+  judge_turns(c, relayed);
+  if (!c.answer->complete) return judge_incomplete(c);
+  judge_stream_end(c, relayed, told);
+}
+
+void Judge::judge_stream_end(const Case& c, std::uint64_t relayed, bool told) {
+  const AnswerPlan& plan = c.serving->request->answer;
+  const auto id = number(c.plan->id);
+  const std::uint64_t read = plan.payload_read(c.serving->bytes_read());
+  if (told) {
+    ++tally_.broken_streams;
+    if (c.answer->body.find("[DONE]") != std::string::npos) {
+      verdict_.fail("request %llu: an end marker in a stream that ends in an error", id);
+    }
+    if (plan.has_stream_end(relayed)) {
+      verdict_.fail("request %llu: a finished stream ends in an error", id);
+    }
+    if (relayed != plan.event_end_before(read)) {
+      verdict_.fail("request %llu: %llu bytes relayed of %llu that were whole events",
+                    id,
+                    number(relayed),
+                    number(plan.event_end_before(read)));
+    }
+    const Record& record = c.records->requests.front();
+    if ((record.flags & record_flag::kTruncated) == 0)
+      verdict_.fail("request %llu: not on record as cut", id);
+    return;
+  }
+  ++tally_.streams;
+  const bool whole_events = relayed == plan.event_end_before(relayed);
+  if (!c.serving->answer_over() && !plan.until_close && !whole_events) {
+    verdict_.fail("request %llu: a stream ends inside an event", id);
+  }
+  if (!plan.has_stream_end(relayed))
+    verdict_.fail("request %llu: a cut stream passes for a whole one", id);
+  if (relayed < plan.event_end_before(read)) {
+    verdict_.fail(
+        "request %llu: %llu bytes of a stream of %llu", id, number(relayed), number(read));
+  }
+  const bool http_whole = c.serving->answer_over();
+  if (http_whole && relayed != plan.payload.size()) {
+    verdict_.fail("request %llu: the end of a whole stream is missing", id);
+  }
+}
+
+// A relayed event left in the turn in which its last byte came, or found the client's socket busy.
+void Judge::judge_turns(const Case& c, std::uint64_t relayed) {
+  const AnswerPlan& plan = c.serving->request->answer;
+  const ProviderPeer& provider = *c.serving->peer;
+  const std::uint64_t commit = wire_of(plan.spans, plan.commit_payload());
+  const std::uint64_t committed = provider.turn_read(c.serving->answer_begin + commit);
+  for (const EventMark& event : plan.events) {
+    if (event.end > relayed) break;
+    const std::uint64_t read = std::max(
+        committed, provider.turn_read(c.serving->answer_begin + wire_of(plan.spans, event.end)));
+    const std::uint64_t offered = c.client->turn_offered(wire_of(c.answer->spans, event.end));
+    ++tally_.events;
+    if (offered == read) continue;
+    ++tally_.events_behind_busy;
+    if (offered < read || !c.client->worker_busy(read)) {
+      verdict_.fail("request %llu: the event that ends at %llu came in turn %llu and left in %llu",
+                    number(c.plan->id),
+                    number(event.end),
+                    number(read),
+                    number(offered));
+      return;
+    }
+  }
+}
+
+// An answer that is not whole needs a reason: the client's own doing, a reset, or a break that
+// cannot be told.
+void Judge::judge_incomplete(const Case& c) {
+  ++tally_.incomplete;
+  if (c.client->left() || scenario_.faults.reset > 0 || world_.draining()) return;
+  const Record& record = c.records->requests.front();
+  const Errc code{record.error};
+  const auto id = number(c.plan->id);
+  if (code == Errc::client_stalled || code == Errc::client_closed)
+    return;  // judged with the record
+  if (!c.client->saw_reset()) {
+    verdict_.fail("request %llu: a silent end in the middle of the answer", id);
+    return;
+  }
+  if (c.client->plan().reading == ClientPlan::Reading::stalls)
+    return;  // cut after the exchange was over
+  if (c.client->plan().reading == ClientPlan::Reading::slow) return;  // likewise
+  if (code == Errc::ok) verdict_.fail("request %llu: cut, and the record knows of no error", id);
+  if (c.serving == nullptr) return;
+  const AnswerPlan& plan = c.serving->request->answer;
+  const std::uint64_t read = plan.payload_read(c.serving->bytes_read());
+  const bool inside_long = read - plan.event_end_before(read) > base::limits::kEventBytes;
+  if (plan.stream && !inside_long) {
+    verdict_.fail("request %llu: a stream that broke between events was cut", id);
+  }
+}
+
+// -- the records
+
+void Judge::judge_records() {
+  std::uint64_t requests = 0;
+  std::vector<std::uint64_t> sizes;
+  for (const auto& [id, of] : world_.records()) {
+    requests += of.requests.size();
+    if (of.requests.size() != 1) {
+      verdict_.fail("%zu request records of %s", of.requests.size(), id.c_str());
+      continue;
+    }
+    const Record& record = of.requests.front();
+    const RequestPlan* plan = plan_of(record);
+    if (plan != nullptr) sizes.push_back(record.bytes_in);
+    judge_record(record, of, plan);
+    judge_attempts(of);
+  }
+  std::sort(sizes.begin(), sizes.end());
+  if (std::adjacent_find(sizes.begin(), sizes.end()) != sizes.end())
+    verdict_.fail("a request is on record twice");
+  if (requests != world_.requests_begun()) {
+    verdict_.fail("%llu requests, %llu records", number(world_.requests_begun()), number(requests));
+  }
+  tally_.requests += requests;
+}
+
+void Judge::judge_record(const Record& record, const RequestRecords& of, const RequestPlan* plan) {
+  const auto id = number(plan == nullptr ? 0 : plan->id);
+  const config::Snapshot& snapshot = snapshot_of(record);
+  const Errc code{record.error};
+  ++tally_.errors[record.error];
+  if (record.attempts != of.attempts.size()) {
+    verdict_.fail(
+        "request %llu: %d attempts, %zu records of them", id, record.attempts, of.attempts.size());
+  }
+  const Record* attempt = of.attempts.empty() ? nullptr : &of.attempts.back();
+  if (code != Errc::ok && !is_justified(record, attempt, plan)) {
+    verdict_.fail(
+        "request %llu: ends in %s without cause", id, std::string(base::name_of(code)).c_str());
+  }
+  const bool gone = code == Errc::client_closed || code == Errc::client_stalled;
+  if (gone && record.status != 499)
+    verdict_.fail("request %llu: a client that left, status %d", id, record.status);
+  const Nanos total = plan == nullptr ? 0 : snapshot.routes[plan->provider].total_timeout;
+  const Nanos reading = longest_reading() +
+                        static_cast<Nanos>(record.bytes_in) * base::kMillisecond +
+                        2 * base::kSecond;
+  if (record.settled_ns > std::max(total, reading) + kSlack) {
+    verdict_.fail("request %llu: over %.3f s after it began",
+                  id,
+                  static_cast<double>(record.settled_ns) / 1e9);
+  }
+}
+
+// Every error needs a cause in the scripts, in the faults of the network, or in time that really
+// passed.
+bool Judge::is_justified(const Record& record, const Record* attempt, const RequestPlan* plan) {
+  const config::Snapshot& snapshot = snapshot_of(record);
+  const Errc code{record.error};
+  const Nanos reading = record.settled_ns - record.dispatched_ns;
+  switch (code) {
+    case Errc::client_closed:
+    case Errc::client_stalled:
+      return true;  // judged with the client, where it is known
+    case Errc::request_timeout:
+      return record.settled_ns >= shortest_reading();
+    case Errc::draining:
+      return world_.draining();
+    case Errc::overloaded:
+      return scenario_.upstreams_max < 1000;
+    case Errc::out_of_files:
+      return scenario_.faults.connect_no_files > 0;
+    default:
+      break;
+  }
+  if (plan == nullptr) return record.attempts == 0 && record.blame == 0;  // the request's own fault
+  const config::Route& route = snapshot.routes[plan->provider];
+  switch (code) {
+    case Errc::total_timeout:
+      return record.settled_ns >= route.total_timeout;
+    case Errc::first_token_timeout:
+      return route.first_token_timeout != 0 && reading >= route.first_token_timeout;
+    case Errc::idle_timeout:
+      return attempt != nullptr && record.settled_ns - attempt->last_byte_ns >= route.idle_timeout;
+    case Errc::connect_timeout:
+      return reading >= route.connect_timeout || record.settled_ns >= route.total_timeout;
+    case Errc::connect_failed:
+      return world_.provider(plan->provider).was_away();
+    default:
+      return is_upstream_justified(code, *plan);
+  }
+}
+
+bool Judge::is_upstream_justified(Errc code, const RequestPlan& plan) {
+  const auto& servings = world_.servings_of(plan.id);
+  const bool resets = scenario_.faults.reset > 0;
+  const bool stale = world_.provider(plan.provider).stale_deaths != 0;
+  const bool ended = !servings.empty() && servings.back()->peer->ended_by_script();
+  const AnswerPlan& answer = plan.answer;
+  switch (code) {
+    case Errc::upstream_closed:
+      return ended || stale;
+    case Errc::upstream_reset:
+      return ended || stale || resets;
+    case Errc::upstream_protocol:
+      return answer.broken_http || has_strays(plan.provider);
+    case Errc::upstream_redirect:
+      return answer.fault == Fault::redirect;
+    case Errc::upstream_truncated: {
+      if (servings.empty() || !answer.stream) return false;
+      return !answer.has_stream_end(answer.payload_read(servings.back()->bytes_read()));
+    }
+    default:
+      return false;
+  }
+}
+
+// Bytes behind a whole answer that come only when the next request is on its way look like its
+// answer.
+bool Judge::has_strays(std::size_t provider) const {
+  const auto& servings = world_.provider(provider).servings;
+  return std::any_of(servings.begin(), servings.end(), [](const auto& serving) {
+    return serving->request->answer.fault == Fault::extra_bytes;
+  });
+}
+
+// At most one retry, and only of a reused connection that died before any answer byte.
+void Judge::judge_attempts(const RequestRecords& of) {
+  if (of.attempts.size() < 2) return;
+  tally_.retries += of.attempts.size() - 1;
+  const Record& first = of.attempts.front();
+  const Errc code{first.error};
+  const bool stale = (first.flags & record_flag::kReusedConnection) != 0 &&
+                     first.upstream_status == 0 && (first.flags & record_flag::kCommitted) == 0 &&
+                     (code == Errc::upstream_closed || code == Errc::upstream_reset);
+  if (of.attempts.size() > 2) verdict_.fail("%zu attempts at one request", of.attempts.size());
+  if (!stale) verdict_.fail("a retry that was not due");
+  if ((of.attempts.back().flags & record_flag::kReusedConnection) != 0) {
+    verdict_.fail("a retry on a reused connection");
+  }
+}
+
+// Requests as providers saw them.
+void Judge::judge_servings() {
+  for (const ClientPlan& client : scenario_.clients) {
+    for (const RequestPlan& plan : client.requests) {
+      const auto& servings = world_.servings_of(plan.id);
+      if (servings.size() > 2)
+        verdict_.fail("request %llu reached providers %zu times", number(plan.id), servings.size());
+      for (std::size_t i = 0; i + 1 < servings.size(); ++i) {
+        if (servings[i]->first_of_connection || servings[i]->bytes_read() != 0) {
+          verdict_.fail("request %llu was sent again after an answer had begun", number(plan.id));
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+
+void judge(const SimWorld& world, Verdict& verdict, Tally& tally) {
+  Judge(world, verdict, tally).judge_all();
+}
+
+}  // namespace headrace::sim

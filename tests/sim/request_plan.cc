@@ -1,0 +1,259 @@
+#include "request_plan.h"
+
+#include <algorithm>
+#include <array>
+
+namespace headrace::sim {
+namespace {
+
+using base::Prng;
+
+constexpr const char* kPost = "POST /v1/chat/completions HTTP/1.1\r\nHost: gateway\r\n";
+
+struct BadRequest {
+  const char* wire;
+  int status;
+};
+
+// The rows of the list of bad input that one connection can show, with what each must get back.
+constexpr auto kBadRequests = std::to_array<BadRequest>({
+    {"POST /v1/chat/completions HTTP/1.1\r\nHost: g\r\nContent-Length: 5\r\nTransfer-Encoding: "
+     "chunked\r\n\r\n",
+     400},
+    {"POST /v1/chat/completions HTTP/1.1\r\nHost: g\r\nContent-Length: 5\r\nContent-Length: "
+     "6\r\n\r\nhello",
+     400},
+    {"POST /v1/chat/completions HTTP/1.1\r\nHost: g\r\nContent-Length: +5\r\n\r\nhello", 400},
+    {"POST /v1/chat/completions HTTP/1.1\r\nHost: g\r\nContent-Length: -1\r\n\r\n", 400},
+    {"POST /v1/chat/completions HTTP/1.1\r\nHost: g\r\nContent-Length: 5, 5\r\n\r\nhello", 400},
+    {"POST /v1/chat/completions HTTP/1.1\r\nHost: g\r\nContent-Length: "
+     "18446744073709551616\r\n\r\n",
+     400},
+    {"POST /v1/chat/completions HTTP/1.1\r\nHost: g\r\nContent-Length: 0x5\r\n\r\nhello", 400},
+    {"POST /v1/chat/completions HTTP/1.1\r\nHost: g\r\nTransfer-Encoding: chunked, cow\r\n\r\n",
+     501},
+    {"POST /v1/chat/completions HTTP/1.1\r\nHost: g\r\nTransfer-Encoding: xchunked\r\n\r\n", 501},
+    {"POST /v1/chat/completions HTTP/1.1\r\nHost: g\r\nTransfer-Encoding: chunked, chunked\r\n\r\n",
+     400},
+    {"POST /v1/chat/completions HTTP/1.1\r\nHost: g\r\nTransfer-Encoding: \x0b"
+     "chunked\r\n\r\n",
+     400},
+    {"POST /v1/chat/completions HTTP/1.0\r\nHost: g\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+     400},
+    {"GET /v1/models HTTP/1.1\nHost: g\n\n", 400},
+    {"GET /v1/models HTTP/1.1\r\nHost: g\r\nX: a\rb\r\n\r\n", 400},
+    {"GET /v1/models HTTP/1.1\r\nHost: g\r\nX: a\x01"
+     "b\r\n\r\n",
+     400},
+    {"GET /v1/models HTTP/1.1\r\nHost: g\r\nX: a\r\n b\r\n\r\n", 400},
+    {"GET /v1/models HTTP/1.1\r\nHost : g\r\n\r\n", 400},
+    {"GET /v1/models HTTP/1.1\r\nHost: g\r\n: a\r\n\r\n", 400},
+    {"GET /v1/models HTTP/1.1\r\nHost: g\r\nX@Y: a\r\n\r\n", 400},
+    {"GET /v1/models HTTP/1.1\r\n\r\n", 400},
+    {"GET /v1/models HTTP/1.1\r\nHost: g\r\nHost: g\r\n\r\n", 400},
+    {"GET http://other/v1/models HTTP/1.1\r\nHost: g\r\n\r\n", 421},
+    {"OPTIONS * HTTP/1.1\r\nHost: g\r\n\r\n", 400},
+    {"CONNECT g:443 HTTP/1.1\r\nHost: g\r\n\r\n", 405},
+    {"GET /v1/models HTTP/1.1\r\nHost: g\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\nGET "
+     "/x HTTP/1.1\r\n\r\n",
+     426},
+    {"GET /v1/nothing HTTP/1.1\r\nHost: g\r\n\r\n", 404},
+    {"DELETE /v1/models HTTP/1.1\r\nHost: g\r\n\r\n", 405},
+    {"GET /v1/chat/completions HTTP/1.1\r\nHost: g\r\n\r\n", 405},
+    {"POST /v1/chat/completions HTTP/1.1\r\nHost: g\r\nContent-Encoding: gzip\r\nContent-Length: "
+     "5\r\n\r\nhello",
+     415},
+    {"\x16\x03\x01\x02 hello", 400},
+    {"POST /v1/chat/completions HTTP/1.1\r\nHost: g\r\nTransfer-Encoding: "
+     "chunked\r\n\r\n0x5\r\nhello\r\n",
+     400},
+    {"POST /v1/chat/completions HTTP/1.1\r\nHost: g\r\nTransfer-Encoding: chunked\r\n\r\n5_0\r\n",
+     400},
+    {"POST /v1/chat/completions HTTP/1.1\r\nHost: g\r\nTransfer-Encoding: "
+     "chunked\r\n\r\n11112222333344445\r\n",
+     400},
+    {"POST /v1/chat/completions HTTP/1.1\r\nHost: g\r\nTransfer-Encoding: chunked\r\n\r\n5\nhello",
+     400},
+    {"POST /v1/chat/completions HTTP/1.1\r\nHost: g\r\nTransfer-Encoding: "
+     "chunked\r\n\r\n5\r\nhelloworld",
+     400},
+});
+
+// Whole requests with a body that is at fault: the connection lives on.
+constexpr auto kBadBodies = std::to_array<BadRequest>({
+    {"", 400},
+    {"{", 400},
+    {"[]", 400},
+    {"{\"model\":\"m0\"} x", 400},
+    {"{\"model\":\"m0\",\"model\":\"m1\"}", 400},
+    {"{\"model\":\"m0\",\"mod\\u0065l\":\"m1\"}", 400},
+    {"{\"model\":\"m0\",\"x\":\"\xff\"}", 400},
+    {"{\"model\":7}", 400},
+    {"{\"messages\":[]}", 400},
+    {"{\"model\":\"nobody\"}", 404},
+    {"{\"model\":\"..\\/..\\u0000\\r\\n\"}", 404},
+});
+
+void make_head_refusal(Prng& dice, RequestPlan& plan) {
+  plan.kind = RequestPlan::Kind::refused;
+  plan.closes = true;
+  plan.whole_body = false;
+  const std::uint64_t which = dice.below(kBadRequests.size() + 4);
+  if (which < kBadRequests.size()) {
+    plan.wire = kBadRequests[which].wire;
+    plan.status = kBadRequests[which].status;
+    if (dice.chance(0.5))
+      plan.wire += "GET /v1/models HTTP/1.1\r\nHost: g\r\n\r\n";  // must never be answered
+    return;
+  }
+  switch (which - kBadRequests.size()) {
+    case 0:
+      plan.wire =
+          "GET /v1/models HTTP/1.1\r\nHost: g\r\nX: " + std::string(33'000, 'x') + "\r\n\r\n";
+      plan.status = 431;
+      break;
+    case 1:
+      plan.wire = "GET /v1/models HTTP/1.1\r\nHost: g\r\n";
+      for (int i = 0; i < 101; ++i) plan.wire += "X: 1\r\n";
+      plan.wire += "\r\n";
+      plan.status = 431;
+      break;
+    case 2:
+      plan.wire = "GET /" + std::string(8200, 'x') + " HTTP/1.1\r\nHost: g\r\n\r\n";
+      plan.status = 414;
+      break;
+    default:
+      plan.wire = std::string(kPost) + "Content-Length: 900000000\r\n\r\n";
+      plan.status = 413;
+      break;
+  }
+}
+
+void put_pauses(Prng& dice, RequestPlan& plan) {
+  const std::uint64_t count = dice.chance(0.5) ? 0 : dice.below(6);
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const auto length = static_cast<base::Nanos>(dice.below(5 * base::kMillisecond) + 1);
+    plan.pauses.push_back({dice.below(plan.wire.size() + 1), length});
+  }
+  std::sort(plan.pauses.begin(), plan.pauses.end(), [](auto& a, auto& b) { return a.at < b.at; });
+}
+
+// A whole request with `plan.body`, framed in one of the legal ways.
+void put_post(Prng& dice, RequestPlan& plan, bool may_be_chunked) {
+  plan.http10 = dice.chance(0.1);
+  const bool chunked = !plan.http10 && may_be_chunked && dice.chance(0.3);
+  std::string& out = plan.wire;
+  out = dice.chance(0.1) ? "\r\n" : "";
+  out += std::string("POST /v1/chat/completions HTTP/1.") + (plan.http10 ? "0" : "1") + "\r\n";
+  out +=
+      "Host: gateway:8080\r\nContent-Type: application/json\r\nAuthorization: Bearer "
+      "client-key\r\n";
+  if (dice.chance(0.3)) out += "Cookie: secret=1\r\nX-Custom: 1\r\nAccept-Encoding: gzip, br\r\n";
+  if (dice.chance(0.3)) out += "OpenAI-Organization: org-1\r\n";
+  out += "Idempotency-Key: req-" + std::to_string(plan.id) + "\r\n";
+  plan.asks_close = plan.http10 ? dice.chance(0.5) : dice.chance(0.08);
+  if (plan.http10 && !plan.asks_close) out += "Connection: keep-alive\r\n";
+  if (!plan.http10 && plan.asks_close) out += "Connection: close\r\n";
+  plan.expects_continue = !plan.http10 && !plan.body.empty() && dice.chance(0.1);
+  if (plan.expects_continue) out += "Expect: 100-continue\r\n";
+  if (!chunked) {
+    out += "Content-Length: " + std::to_string(plan.body.size()) + "\r\n\r\n";
+    plan.head_bytes = out.size();
+    out += plan.body;
+    return;
+  }
+  out += "Transfer-Encoding: chunked\r\n\r\n";
+  plan.head_bytes = out.size();
+  std::uint64_t at = 0;
+  const std::uint64_t largest = 1 + dice.below(plan.body.size() > 20'000 ? 9000 : 600);
+  while (at < plan.body.size()) {
+    const std::uint64_t size =
+        std::min<std::uint64_t>(plan.body.size() - at, 1 + dice.below(largest));
+    std::array<char, 24> line;
+    std::snprintf(line.data(), line.size(), "%llx", static_cast<unsigned long long>(size));
+    out += line.data();
+    out += dice.chance(0.2) ? ";ext=1\r\n" : "\r\n";
+    out.append(plan.body, at, size);
+    out += "\r\n";
+    at += size;
+  }
+  out += dice.chance(0.2) ? "0\r\nx-sum: 1\r\n\r\n" : "0\r\n\r\n";
+}
+
+void make_bad_body(Prng& dice, RequestPlan& plan) {
+  plan.kind = RequestPlan::Kind::refused;
+  const BadRequest& bad = kBadBodies[dice.below(kBadBodies.size())];
+  plan.body = bad.wire;
+  plan.status = bad.status;
+  put_post(dice, plan, true);
+}
+
+void make_models(Prng& dice, RequestPlan& plan) {
+  plan.kind = RequestPlan::Kind::models;
+  const bool one = dice.chance(0.3);
+  plan.wire = std::string("GET /v1/models") + (one ? "/m0" : "") + " HTTP/1.1\r\nHost: g\r\n\r\n";
+  plan.head_bytes = plan.wire.size();
+}
+
+std::uint64_t pick_size(Prng& dice, std::uint64_t most) {
+  return dice.chance(0.3) ? most : std::min<std::uint64_t>(most, 600);
+}
+
+void make_chat(Prng& dice, RequestPlan& plan, const RequestOptions& options) {
+  plan.provider = dice.below(options.providers);
+  AnswerOptions answer;
+  answer.id = plan.id;
+  answer.stream = dice.chance(0.65);
+  answer.size_max = pick_size(dice, options.answer_max) + 1;
+  answer.events_max = options.events_max;
+  if (dice.chance(options.fault)) {
+    answer.fault =
+        static_cast<Fault>(1 + dice.below(static_cast<std::uint64_t>(Fault::kCount) - 1));
+  }
+  plan.answer = make_answer(dice, answer);
+  // The length of a body tells its request: what the records say of it can be found by that.
+  plan.body = "{\"model\":\"m" + std::to_string(plan.provider) +
+              "\",\"stream\":" + (answer.stream ? "true" : "false") +
+              ",\"messages\":[{\"role\":\"user\",\"content\":\"request " + std::to_string(plan.id) +
+              " " + random_text(dice, dice.below(pick_size(dice, options.body_max)) + 1);
+  const std::string end = "\"}],\"x\":1e99999}";
+  while ((plan.body.size() + end.size()) % 128 != plan.id % 128) plan.body += 'p';
+  plan.body += end;
+  put_post(dice, plan, true);
+}
+
+void make_slow(Prng& dice, RequestPlan& plan) {
+  plan.body = "{\"model\":\"m0\",\"messages\":[]}";
+  put_post(dice, plan, true);
+  plan.kind = RequestPlan::Kind::slow;
+  plan.status = 408;
+  plan.closes = true;
+  const std::uint64_t first = plan.wire.starts_with("\r\n") ? 3 : 1;
+  plan.stall_at = dice.between(first, plan.wire.size() - 1);
+  if (plan.expects_continue) plan.stall_at = std::min(plan.stall_at, plan.head_bytes);
+}
+
+}  // namespace
+
+RequestPlan make_request(Prng& dice, const RequestOptions& options) {
+  RequestPlan plan;
+  plan.id = options.id;
+  if (dice.chance(options.bad)) {
+    const std::uint64_t which = dice.below(10);
+    if (which < 5) {
+      make_head_refusal(dice, plan);
+    } else if (which < 9) {
+      make_bad_body(dice, plan);
+    } else {
+      make_slow(dice, plan);
+    }
+  } else if (dice.chance(0.1)) {
+    make_models(dice, plan);
+  } else {
+    make_chat(dice, plan, options);
+  }
+  put_pauses(dice, plan);
+  return plan;
+}
+
+}  // namespace headrace::sim

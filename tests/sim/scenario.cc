@@ -1,0 +1,224 @@
+#include "scenario.h"
+
+#include <algorithm>
+
+#include "sim_provider.h"
+
+namespace headrace::sim {
+namespace {
+
+using base::kMicrosecond;
+using base::kMillisecond;
+using base::kSecond;
+using base::Nanos;
+using base::Prng;
+
+Nanos between(Prng& dice, Nanos low, Nanos high) {
+  return static_cast<Nanos>(
+      dice.between(static_cast<std::uint64_t>(low), static_cast<std::uint64_t>(high)));
+}
+
+// How much traffic a seed may make: what is rough stays small, or a run would take minutes.
+struct Scale {
+  std::uint64_t clients, requests, body, answer, events;
+};
+
+Scale choose_scale(Prng& dice) {
+  const std::uint64_t which = dice.below(20);
+  if (which == 0) return {2, 2, 200'000, 1'000'000, 12};
+  if (which < 4) return {4, 3, 60'000, 100'000, 10};
+  if (which < 12) return {12, 6, 3'000, 3'000, 20};
+  return {6, 4, 1'000, 800, 30};
+}
+
+void choose_faults(Prng& dice, Scenario& scenario, const Scale& scale) {
+  SimFaults& faults = scenario.faults;
+  const std::uint64_t kind = dice.below(10);
+  if (kind < 2) return;  // a perfect network: the scripts alone misbehave
+  faults = kind < 8 ? SimFaults::bumpy() : SimFaults::rough();
+  const double strength = dice.unit() * 2;
+  for (double* chance : {&faults.slow_delivery,
+                         &faults.split_delivery,
+                         &faults.short_receive,
+                         &faults.short_send,
+                         &faults.late_completion,
+                         &faults.lazy_sent,
+                         &faults.overshoot,
+                         &faults.no_buffer,
+                         &faults.reset,
+                         &faults.accept_no_files,
+                         &faults.connect_no_files}) {
+    *chance = std::min(1.0, *chance * strength);
+  }
+  if (scale.answer > 10'000 || scale.body > 10'000) faults.one_byte_socket = 0;
+  faults.window_min = dice.between(1024, 16 * 1024);
+  faults.window_max = faults.window_min + dice.below(128 * 1024);
+  faults.late_turns = dice.between(1, 10);
+}
+
+void choose_pools(Prng& dice, Scenario& scenario, const Scale& scale) {
+  if (dice.chance(0.4)) return;
+  const auto small = [&](io::ReceivePoolOptions& pool) {
+    const bool tiny = scale.answer < 10'000 && scale.body < 10'000 && dice.chance(0.4);
+    pool.buffer_bytes = tiny ? dice.between(64, 300) : dice.between(512, 4096);
+    pool.initial = dice.between(2, 8);
+    pool.cap = pool.initial + dice.below(dice.chance(0.5) ? 1 : 40);
+  };
+  small(scenario.client_pool);
+  small(scenario.upstream_pool);
+}
+
+config::Snapshot make_snapshot(Prng& dice, const Scenario& scenario, std::uint64_t epoch) {
+  config::Snapshot snapshot;
+  snapshot.epoch = epoch;
+  for (std::size_t i = 0; i < scenario.providers; ++i) {
+    config::Provider provider;
+    provider.name = "p" + std::to_string(i);
+    provider.scheme = "http";
+    provider.host = provider.authority = Provider::authority_of(i);
+    provider.base_path = "/v1";
+    provider.api_key = Provider::key_of(i);
+    provider.is_private = true;
+    provider.addresses.push_back(Provider::address_of(i));
+    snapshot.providers.push_back(provider);
+    config::Route route;
+    route.model = "m" + std::to_string(i);
+    route.targets.push_back({provider.name, i, ""});
+    if (dice.chance(0.5)) route.connect_timeout = between(dice, 50 * kMillisecond, 2 * kSecond);
+    if (dice.chance(0.3))
+      route.first_token_timeout = between(dice, 100 * kMillisecond, 3 * kSecond);
+    if (dice.chance(0.6)) route.idle_timeout = between(dice, 200 * kMillisecond, 5 * kSecond);
+    if (dice.chance(0.4)) route.total_timeout = between(dice, 500 * kMillisecond, 20 * kSecond);
+    snapshot.routes.push_back(route);
+  }
+  config::Limits& limits = snapshot.limits;
+  limits.body_bytes = 1u << 20;
+  if (dice.chance(0.5)) limits.head_timeout = between(dice, 500 * kMillisecond, 5 * kSecond);
+  if (dice.chance(0.5)) limits.body_grace = between(dice, 500 * kMillisecond, 3 * kSecond);
+  if (dice.chance(0.5)) limits.write_stall_timeout = between(dice, 500 * kMillisecond, 5 * kSecond);
+  if (dice.chance(0.8)) limits.keep_alive_timeout = between(dice, 500 * kMillisecond, 20 * kSecond);
+  return snapshot;
+}
+
+void choose_manners(Prng& dice, ClientPlan& plan) {
+  plan.start_after = between(dice, 0, 300 * kMillisecond);
+  plan.pipelined = dice.chance(0.25);
+  const std::uint64_t reading = dice.below(20);
+  if (reading < 2) {
+    plan.reading = ClientPlan::Reading::slow;
+    plan.read_bytes = dice.between(50, 4000);
+    plan.read_every = between(dice, 100 * kMicrosecond, 20 * kMillisecond);
+  } else if (reading < 4) {
+    plan.reading = ClientPlan::Reading::stalls;
+    plan.stall_after = dice.below(3000);
+    plan.stall_for = between(dice, 10 * kMillisecond, 120 * kSecond);
+  }
+  const std::uint64_t leaving = dice.below(20);
+  if (leaving < 4) {
+    plan.leaving = dice.chance(0.5) ? ClientPlan::Leaving::fin : ClientPlan::Leaving::reset;
+    if (dice.chance(0.5)) {
+      plan.leave_after_sent = 1 + dice.below(dice.chance(0.5) ? 300 : 5000);
+    } else {
+      plan.leave_after_received = 1 + dice.below(dice.chance(0.5) ? 600 : 6000);
+    }
+  } else if (leaving == 4) {
+    plan.leaving = ClientPlan::Leaving::half_close;
+  } else if (leaving < 8) {
+    plan.leaving = ClientPlan::Leaving::waits;
+  }
+}
+
+void choose_clients(Prng& dice, Scenario& scenario, const Scale& scale) {
+  RequestOptions options;
+  options.providers = scenario.providers;
+  options.bad = dice.chance(0.5) ? 0.25 : 0.05;
+  options.fault = dice.chance(0.3) ? 0.0 : 0.1 + dice.unit() * 0.5;
+  options.body_max = scale.body;
+  options.answer_max = scale.answer;
+  options.events_max = scale.events;
+  const std::uint64_t clients = dice.between(1, scale.clients);
+  for (std::uint64_t i = 0; i < clients; ++i) {
+    ClientPlan plan;
+    choose_manners(dice, plan);
+    const std::uint64_t requests = dice.between(1, scale.requests);
+    for (std::uint64_t k = 0; k < requests; ++k) {
+      ++options.id;
+      plan.requests.push_back(make_request(dice, options));
+    }
+    scenario.clients.push_back(std::move(plan));
+  }
+}
+
+void choose_interference(Prng& dice, Scenario& scenario) {
+  for (std::size_t i = 0; i < scenario.providers; ++i) {
+    if (!dice.chance(0.12)) continue;
+    const Nanos from = between(dice, 0, 200 * kMillisecond);
+    scenario.away.push_back(
+        {i, dice.chance(0.6), from, from + between(dice, kMillisecond, 500 * kMillisecond)});
+  }
+  const std::uint64_t reloads = dice.chance(0.3) ? dice.between(1, 4) : 0;
+  for (std::uint64_t i = 0; i < reloads; ++i) {
+    scenario.snapshots.push_back(make_snapshot(dice, scenario, i + 2));
+    scenario.reload_at.push_back(between(dice, 0, 500 * kMillisecond));
+  }
+  std::sort(scenario.reload_at.begin(), scenario.reload_at.end());
+  if (dice.chance(0.2)) scenario.drain_at = between(dice, 1, 500 * kMillisecond);
+  scenario.end_after = between(dice, 0, dice.chance(0.5) ? 100 * kMillisecond : 30 * kSecond);
+  scenario.stop_after = between(dice, 0, dice.chance(0.5) ? 10 * kMillisecond : 3 * kSecond);
+}
+
+}  // namespace
+
+Scenario make_scenario(std::uint64_t seed) {
+  Prng dice(seed * 2 + 1);
+  Scenario scenario;
+  scenario.seed = seed;
+  const Scale scale = choose_scale(dice);
+  choose_faults(dice, scenario, scale);
+  choose_pools(dice, scenario, scale);
+  if (dice.chance(0.15)) scenario.clients_max = dice.between(1, 4);
+  if (dice.chance(0.1)) scenario.upstreams_max = dice.between(1, 3);
+  if (dice.chance(0.3)) scenario.idle_per_origin = dice.between(1, 2);
+  if (dice.chance(0.4)) scenario.half_close = config::HalfClose::ignore;
+  scenario.providers = dice.between(1, 3);
+  scenario.snapshots.push_back(make_snapshot(dice, scenario, 1));
+  choose_clients(dice, scenario, scale);
+  choose_interference(dice, scenario);
+  return scenario;
+}
+
+std::string Scenario::describe() const {
+  std::string text =
+      "seed " + std::to_string(seed) + ": " + std::to_string(clients.size()) + " clients, " +
+      std::to_string(providers) + " providers, " + std::to_string(snapshots.size()) + " snapshots" +
+      (drain_at != 0 ? ", drains in mid-run" : "") + ", reset " + std::to_string(faults.reset) +
+      ", buffers " + std::to_string(client_pool.cap) + " x " +
+      std::to_string(client_pool.buffer_bytes) + " / " + std::to_string(upstream_pool.cap) + " x " +
+      std::to_string(upstream_pool.buffer_bytes) + "\n";
+  for (std::size_t i = 0; i < clients.size(); ++i) {
+    const ClientPlan& client = clients[i];
+    text += "  client " + std::to_string(i) + ": reading " +
+            std::to_string(static_cast<int>(client.reading)) + ", leaving " +
+            std::to_string(static_cast<int>(client.leaving)) +
+            (client.pipelined ? ", pipelined" : "") + "\n";
+    for (const RequestPlan& request : client.requests) {
+      text += "    request " + std::to_string(request.id) + ": kind " +
+              std::to_string(static_cast<int>(request.kind)) + ", " +
+              std::to_string(request.wire.size()) + " B, expects " + std::to_string(request.status);
+      if (request.kind == RequestPlan::Kind::chat) {
+        const AnswerPlan& answer = request.answer;
+        text += ", provider " + std::to_string(request.provider) + ", fault " +
+                std::to_string(static_cast<int>(answer.fault)) +
+                (answer.stream ? ", stream of " : ", plain ") +
+                std::to_string(answer.payload.size()) + " B, status " +
+                std::to_string(answer.status) + ", cut " + std::to_string(answer.cut) + "/" +
+                std::to_string(answer.wire.size()) + ", ending " +
+                std::to_string(static_cast<int>(answer.ending));
+      }
+      text += "\n";
+    }
+  }
+  return text;
+}
+
+}  // namespace headrace::sim

@@ -1,0 +1,107 @@
+// Scripted providers: each connection checks the request it gets against what the client sent,
+// finds the plan of the answer by the request's id and plays it, faults included. What it did is
+// kept for the oracle.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/prng.h"
+#include "http_text.h"
+#include "request_plan.h"
+#include "sim_peer.h"
+#include "verdict.h"
+
+namespace headrace::sim {
+
+class Provider;
+class ProviderPeer;
+
+// One request that reached a provider: one attempt, seen from the other side.
+struct Serving {
+  const RequestPlan* request = nullptr;
+  ProviderPeer* peer = nullptr;
+  std::uint64_t answer_begin = 0;  // of what the peer sent in all
+  bool first_of_connection = true;
+  bool whole = false;  // the request came whole
+
+  // Bytes of the answer that the worker was given.
+  std::uint64_t bytes_read() const;
+  bool answer_over() const;
+};
+
+class ProviderPeer final : public SimPeer {
+ public:
+  ProviderPeer(SimNet& net, Provider& provider);
+
+  const Serving* current() const { return serving_; }
+  bool ended_by_script() const { return ended_by_script_; }
+  // The script leaves the connection whole when so many bytes were read.
+  std::uint64_t served() const { return served_; }
+
+ private:
+  enum class Fate : std::uint8_t { lives, fin_at_next, reset_at_next };
+
+  void on_bytes(std::string_view bytes) override;
+  void on_eof() override;
+  void look_for_request();
+  void begin_answer(const RequestPlan& plan, bool whole);
+  void play();
+  void end_answer();
+  void choose_fate();
+  void end(bool by_reset);
+
+  Provider& provider_;
+  MessageReader reader_{MessageReader::Kind::requests};
+  Serving* serving_ = nullptr;
+  std::uint64_t served_ = 0;
+  std::uint64_t played_ = 0;
+  std::size_t next_pause_ = 0;
+  std::uint64_t generation_ = 0;  // of answers: a timer of an earlier one does nothing
+  Fate fate_ = Fate::lives;
+  bool ended_by_script_ = false;
+  bool early_ = false;
+};
+
+class Provider final : public SimListenerPeer {
+ public:
+  using FindPlan = std::function<const RequestPlan*(std::uint64_t id)>;
+
+  Provider(SimNet& net, std::size_t index, base::Prng& dice, Verdict& verdict, FindPlan find);
+
+  static sockaddr_storage address_of(std::size_t index) {
+    return SimNet::address(10 + static_cast<unsigned>(index), 80);
+  }
+  static std::string authority_of(std::size_t index) {
+    return "p" + std::to_string(index) + ".test";
+  }
+  static std::string key_of(std::size_t index) { return "provider-key-" + std::to_string(index); }
+
+  void check_request(const Message& message, const RequestPlan& plan);
+  bool was_away() const { return was_away_; }
+  void change_mode(Mode mode);
+
+  base::Prng& dice() { return dice_; }
+  Verdict& verdict() { return verdict_; }
+  const RequestPlan* find(std::uint64_t id) const { return find_(id); }
+  Serving& add_serving(Serving serving);
+
+  std::vector<std::unique_ptr<ProviderPeer>> peers;
+  std::vector<std::unique_ptr<Serving>> servings;
+  std::uint64_t stale_deaths = 0;
+
+ private:
+  SimPeer* on_accept() override;
+
+  SimNet& net_;
+  const std::size_t index_;
+  base::Prng& dice_;
+  Verdict& verdict_;
+  FindPlan find_;
+  bool was_away_ = false;
+};
+
+}  // namespace headrace::sim

@@ -1,0 +1,228 @@
+#include "sim_world.h"
+
+#include <algorithm>
+#include <array>
+
+namespace headrace::sim {
+namespace {
+
+constexpr std::size_t kRingCapacity = 1024;
+constexpr base::Nanos kVirtualLimit = 3000 * base::kSecond;
+constexpr std::uint64_t kTurnLimit = 5'000'000;
+
+// One ring's memory serves every run of the process.
+std::span<std::byte> ring_memory() {
+  constexpr std::size_t kBytes = telemetry::RecordRing::bytes_for(kRingCapacity);
+  alignas(telemetry::kLinePair) static std::array<std::byte, kBytes> memory;
+  return memory;
+}
+
+sockaddr_storage gateway() {
+  return SimNet::address(1, 8080);
+}
+
+std::string text_of(const std::uint8_t (&id)[16]) {
+  std::string text;
+  for (const std::uint8_t byte : id) {
+    std::array<char, 3> hex;
+    std::snprintf(hex.data(), hex.size(), "%02x", byte);
+    text += hex.data();
+  }
+  return text;
+}
+
+}  // namespace
+
+SimWorld::SimWorld(const Scenario& scenario, Verdict& verdict)
+    : scenario_(scenario),
+      verdict_(verdict),
+      dice_(scenario.seed * 3 + 2),
+      net_(scenario.seed, scenario.faults),
+      client_pool_(scenario.client_pool),
+      upstream_pool_(scenario.upstream_pool),
+      io_(net_, client_pool_, upstream_pool_) {
+  ring_.format(ring_memory(), kRingCapacity, 0);
+  server::WorkerOptions options;
+  options.seed = scenario.seed;
+  options.clients_max = scenario.clients_max;
+  options.pool.connections_max = scenario.upstreams_max;
+  options.pool.idle_per_origin = scenario.idle_per_origin;
+  worker_ = std::make_unique<server::Worker>(io_, ring_, counters_, options);
+  snapshots_.push_back(std::make_unique<config::Snapshot>(scenario.snapshots.front()));
+  worker_->use(*snapshots_.front());
+  worker_->listen(net_.make_listener(gateway()), scenario.half_close);
+  for (std::size_t i = 0; i < scenario.clients.size(); ++i) {
+    for (const RequestPlan& plan : scenario.clients[i].requests) {
+      plans_[plan.id] = &plan;
+      client_of_[plan.id] = i;
+    }
+  }
+  const auto find = [this](std::uint64_t id) {
+    const auto found = plans_.find(id);
+    return found == plans_.end() ? nullptr : found->second;
+  };
+  for (std::size_t i = 0; i < scenario.providers; ++i) {
+    providers_.push_back(std::make_unique<Provider>(net_, i, dice_, verdict, find));
+  }
+  servings_seen_.resize(providers_.size());
+  schedule();
+}
+
+SimWorld::~SimWorld() = default;
+
+void SimWorld::schedule() {
+  for (const ClientPlan& plan : scenario_.clients) {
+    clients_.push_back(std::make_unique<ClientPeer>(net_, plan));
+    net_.after(plan.start_after, [client = clients_.back().get()] { client->start(gateway()); });
+  }
+  for (const Scenario::Away& away : scenario_.away) {
+    Provider* provider = providers_[away.provider].get();
+    using Mode = SimListenerPeer::Mode;
+    net_.after(away.from, [provider, refuses = away.refuses] {
+      provider->change_mode(refuses ? Mode::refuses : Mode::black_hole);
+    });
+    net_.after(away.to, [provider] { provider->change_mode(Mode::answers); });
+  }
+  for (std::size_t i = 0; i < scenario_.reload_at.size(); ++i) {
+    net_.after(scenario_.reload_at[i], [this, i] {
+      snapshots_.push_back(std::make_unique<config::Snapshot>(scenario_.snapshots[i + 1]));
+      worker_->publish(*snapshots_.back());
+    });
+  }
+  if (scenario_.drain_at != 0) net_.after(scenario_.drain_at, [this] { start_drain(); });
+}
+
+void SimWorld::start_drain() {
+  drained_at_ = net_.now();
+  worker_->move_to(server::Worker::Stage::draining);
+  net_.after(scenario_.end_after, [this] {
+    worker_->move_to(server::Worker::Stage::ending);
+    net_.after(scenario_.stop_after, [this] { worker_->move_to(server::Worker::Stage::stopped); });
+  });
+}
+
+const std::vector<Serving*>& SimWorld::servings_of(std::uint64_t id) const {
+  static const std::vector<Serving*> kNone;
+  const auto found = servings_.find(id);
+  return found == servings_.end() ? kNone : found->second;
+}
+
+// -- the run
+
+void SimWorld::run() {
+  const base::Nanos limit = net_.now() + kVirtualLimit;
+  while (!clients_done()) {
+    turn();
+    if (net_.now() > limit || turns() > kTurnLimit) {
+      verdict_.fail("no end: %llu turns, %.1f s",
+                    static_cast<unsigned long long>(turns()),
+                    static_cast<double>(net_.now()) / 1e9);
+      for (auto& client : clients_) client->go_home();
+      break;
+    }
+  }
+  wind_down();
+}
+
+bool SimWorld::clients_done() const {
+  return std::all_of(
+      clients_.begin(), clients_.end(), [](const auto& client) { return client->done(); });
+}
+
+void SimWorld::turn() {
+  worker_->turn();
+  drain_ring();
+  check_turn();
+  free_snapshots();
+}
+
+void SimWorld::drain_ring() {
+  std::array<Record, 64> records;
+  while (const std::size_t count = ring_.pop(records)) {
+    for (std::size_t i = 0; i < count; ++i) {
+      const Record& record = records[i];
+      if (record.sequence != records_popped_++) verdict_.fail("a gap in the records");
+      RequestRecords& of = records_[text_of(record.request_id)];
+      (record.kind == RecordKind::request ? of.requests : of.attempts).push_back(record);
+    }
+  }
+}
+
+// A configuration that the worker has given back must not be looked at again: it is freed at once.
+void SimWorld::free_snapshots() {
+  while (snapshots_.size() > 1 && snapshots_.front()->epoch < worker_->epoch_in_use()) {
+    snapshots_.erase(snapshots_.begin());
+  }
+}
+
+// -- in every turn
+
+void SimWorld::check_turn() {
+  for (std::size_t i = 0; i < providers_.size(); ++i) {
+    auto& all = providers_[i]->servings;
+    for (; servings_seen_[i] < all.size(); ++servings_seen_[i]) {
+      Serving* serving = all[servings_seen_[i]].get();
+      servings_[serving->request->id].push_back(serving);
+      active_.push_back(serving);
+    }
+  }
+  for (const Serving* serving : active_) check_serving(*serving);
+  std::erase_if(active_, [](const Serving* serving) {
+    return serving->answer_over() || serving->peer->worker_gone();
+  });
+}
+
+void SimWorld::check_serving(const Serving& serving) {
+  const std::size_t index = client_of_.at(serving.request->id);
+  const ClientPeer& client = *clients_[index];
+  const auto id = static_cast<unsigned long long>(serving.request->id);
+  if (client.worker_gone() && !serving.answer_over() && !serving.peer->worker_gone()) {
+    verdict_.fail("request %llu: the client is gone, its attempt is not (turn %llu)",
+                  id,
+                  static_cast<unsigned long long>(turns()));
+  }
+  // What was read from the provider and not taken by the client: the gateway's bounds and two
+  // windows.
+  constexpr std::uint64_t kBound = base::limits::kHoldBytes + base::limits::kPauseBytes +
+                                   base::limits::kEventBytes + io::Socket::kOvershootBytes;
+  const std::uint64_t most = kBound + 2 * scenario_.faults.window_max;
+  if (serving.bytes_read() > client.received() + most) {
+    verdict_.fail("request %llu: %llu bytes wait for the client",
+                  id,
+                  static_cast<unsigned long long>(serving.bytes_read() - client.received()));
+  }
+}
+
+// -- the end
+
+void SimWorld::wind_down() {
+  if (drained_at_ == 0) start_drain();
+  const base::Nanos limit = net_.now() + kVirtualLimit;
+  while (!worker_->quiet() && net_.now() < limit) turn();
+  if (!worker_->quiet()) verdict_.fail("the worker does not stop");
+  for (int i = 0; i < 20; ++i) turn();
+  requests_begun_ = worker_->shop().tally.requests;
+  check_rest();
+}
+
+void SimWorld::check_rest() {
+  const proxy::Workshop& shop = worker_->shop();
+  if (shop.clients.in_use() != 0) verdict_.fail("%zu clients are left", shop.clients.in_use());
+  if (shop.exchanges.in_use() != 0)
+    verdict_.fail("%zu exchanges are left", shop.exchanges.in_use());
+  if (shop.tally.streams_open != 0) verdict_.fail("streams_open is not 0");
+  if (shop.tally.records_dropped != 0) verdict_.fail("records were dropped");
+  if (snapshots_.size() != 1)
+    verdict_.fail("%zu configurations are still in use", snapshots_.size());
+  if (!worker_->quiet()) return;
+  worker_.reset();
+  if (!io_.quiet()) verdict_.fail("the kernel still has work");
+  if (client_pool_.out() != 0) verdict_.fail("%zu client buffers are out", client_pool_.out());
+  if (upstream_pool_.out() != 0)
+    verdict_.fail("%zu upstream buffers are out", upstream_pool_.out());
+  if (io_.blocks().blocks_out() != 0)
+    verdict_.fail("%zu blocks are out", io_.blocks().blocks_out());
+  if (io_.timers().size() != 0) verdict_.fail("%zu timers are left", io_.timers().size());
+}
+
+}  // namespace headrace::sim
