@@ -119,10 +119,11 @@ class Slice {
   }
 
   // Cuts the first `bytes` off into a slice of their own (a second lease on the buffer). The two touch, so
-  // neither has room at the cut.
+  // neither has room at the cut; where nothing stays behind, the room behind goes along.
   Slice split_front(std::size_t bytes) {
     HEADRACE_ASSERT(bytes <= size_);
     Slice front;
+    if (bytes == size_) front.tailroom_ = std::exchange(tailroom_, std::uint16_t{0});
     front.data_ = data_;
     front.size_ = static_cast<std::uint32_t>(bytes);
     front.headroom_ = headroom_;

@@ -89,6 +89,16 @@ TEST_CASE("dropped bytes become room, and a cut leaves none at the cut") {
   CHECK(slice.tailroom() == 4);
 }
 
+TEST_CASE("a cut at the end takes the room behind along") {
+  Home home;
+  Slice slice = home.lease(0, "event\r\n");
+  slice.drop_back(2);
+  Slice front = slice.split_front(5);
+  CHECK(front.tailroom() == 2);
+  CHECK(slice.empty());
+  CHECK(slice.tailroom() == 0);
+}
+
 TEST_CASE("slices that touch become one again") {
   Home home;
   Slice rest = home.lease(0, "onetwo");
