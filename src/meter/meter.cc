@@ -1,5 +1,6 @@
 #include "meter/meter.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace headrace::meter {
@@ -26,6 +27,14 @@ Record Meter::attempt() const {
 
 std::int64_t Meter::offset(base::Nanos stamp) const {
   return stamp == 0 ? kNoStamp : stamp - request_.start_ns;
+}
+
+std::uint32_t Meter::duration(base::Nanos nanos) {
+  return static_cast<std::uint32_t>(std::clamp<base::Nanos>(nanos, 0, kNoDuration - 1));
+}
+
+std::uint32_t Meter::sum(std::uint64_t count) {
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(count, UINT32_MAX));
 }
 
 void Meter::set_error(Record& record, base::Error error) {

@@ -24,6 +24,11 @@ class Meter {
   // A stamp as an offset from the request's start; 0 (never taken) becomes "absent".
   std::int64_t offset(base::Nanos stamp) const;
 
+  // A length of time as records have it.
+  static std::uint32_t duration(base::Nanos nanos);
+  // A sum as records have it.
+  static std::uint32_t sum(std::uint64_t count);
+
   static void set_error(Record& record, base::Error error);
   // False when the record was lost.
   bool settle(Record& record, telemetry::RecordRing& ring, std::uint16_t worker,

@@ -48,13 +48,21 @@ void Attempt::start(upstream::UpstreamConn& conn, const config::Route& route, st
   head_ = {};
   is_stream_ = false;
   stamps_ = {};
+  paused_since_ = paused_for_ = 0;
   stamps_.dispatched = stamps_.last_activity = shop_.io.now();
   conn.send(*this, std::move(head), std::move(body));
   reused_ = conn.reused();
 }
 
 void Attempt::stop() {
-  if (conn_ != nullptr) std::exchange(conn_, nullptr)->cancel();
+  if (conn_ != nullptr) leave()->cancel();
+}
+
+// The connection and this attempt part.
+upstream::UpstreamConn* Attempt::leave() {
+  stamps_.ended = shop_.io.now();
+  if (paused_since_ != 0) paused_for_ += stamps_.ended - std::exchange(paused_since_, 0);
+  return std::exchange(conn_, nullptr);
 }
 
 void Attempt::drop() {
@@ -64,11 +72,15 @@ void Attempt::drop() {
 }
 
 void Attempt::pause() {
-  if (conn_ != nullptr && !conn_->paused()) conn_->pause();
+  if (conn_ == nullptr || conn_->paused()) return;
+  conn_->pause();
+  paused_since_ = shop_.io.now();
 }
 
 void Attempt::resume() {
-  if (conn_ != nullptr && conn_->paused()) conn_->resume();
+  if (conn_ == nullptr || !conn_->paused()) return;
+  conn_->resume();
+  paused_for_ += shop_.io.now() - std::exchange(paused_since_, 0);
 }
 
 void Attempt::on_answer_head(const http::ResponseHead& head, const http::Fields& fields,
@@ -118,12 +130,12 @@ void Attempt::on_answer_body(io::Slice piece) {
 }
 
 void Attempt::on_answer_end() {
-  conn_ = nullptr;
+  leave();
   owner_.on_attempt_end(*this);
 }
 
 void Attempt::on_answer_failed(base::Error error) {
-  conn_ = nullptr;
+  leave();
   owner_.on_attempt_failed(*this, error);
 }
 

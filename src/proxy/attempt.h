@@ -37,6 +37,7 @@ class Attempt final : public upstream::AnswerOwner {
     base::Nanos first_byte = 0;
     base::Nanos first_useful = 0;
     base::Nanos last_activity = 0;
+    base::Nanos ended = 0;
   };
 
   Attempt(Workshop& shop, AttemptOwner& owner, api::AnswerSink& sink)
@@ -58,6 +59,8 @@ class Attempt final : public upstream::AnswerOwner {
 
   relay::Relay& relay() { return relay_; }
   const Stamps& stamps() const { return stamps_; }
+  // The time in which only the upstream could have gone on: all of it, but for the pauses. REQUIRES: ended.
+  base::Nanos upstream_wait() const { return stamps_.ended - stamps_.dispatched - paused_for_; }
   std::uint32_t target() const { return target_; }
   bool reused() const { return reused_; }
   std::uint16_t status() const { return head_.status; }
@@ -75,6 +78,7 @@ class Attempt final : public upstream::AnswerOwner {
 
  private:
   void keep_fields(const http::Fields& fields, base::Bytes text);
+  upstream::UpstreamConn* leave();
 
   Workshop& shop_;
   AttemptOwner& owner_;
@@ -84,6 +88,8 @@ class Attempt final : public upstream::AnswerOwner {
   http::ResponseHead head_;
   io::Slice fields_;
   Stamps stamps_;
+  base::Nanos paused_since_ = 0;
+  base::Nanos paused_for_ = 0;
   std::uint32_t target_ = 0;
   bool reused_ = false;
   bool is_stream_ = false;

@@ -19,6 +19,9 @@ ClientConn::ClientConn(Workshop& shop, ClientConnOwner& owner, const config::Lim
   timer_.bind<&ClientConn::on_timer>(*this);
   stall_timer_.bind<&ClientConn::on_stall_timer>(*this);
   parser_.reset();
+  const auto seconds = static_cast<std::uint64_t>(limits_.keep_alive_timeout / base::kSecond);
+  char* end = base::write_decimal(keep_alive_seconds_.data(), seconds);
+  keep_alive_digits_ = static_cast<std::size_t>(end - keep_alive_seconds_.data());
 }
 
 ClientConn::~ClientConn() {
@@ -57,14 +60,15 @@ void ClientConn::on_data(io::Slice slice) {
 void ClientConn::read(io::Slice slice) {
   HEADRACE_ASSERT(!reading_);
   reading_ = true;
-  while (!slice.empty()) {
-    if (phase_ == Phase::idle || phase_ == Phase::head) {
-      if (!read_head(slice)) break;
-    }
-    if (phase_ == Phase::body && !read_body(slice)) break;
-    if (phase_ == Phase::exchange) {
-      keep_ahead(std::move(slice));
-      break;
+  bool more = true;
+  while (more && !slice.empty()) {
+    switch (phase_) {
+      case Phase::idle:
+      case Phase::head: more = read_head(slice); break;
+      case Phase::body: more = read_body(slice); break;
+      case Phase::exchange: keep_ahead(std::move(slice)); break;
+      case Phase::lingering:  // that was the last request: what follows it is dropped
+      case Phase::closing: more = false; break;
     }
   }
   reading_ = false;
@@ -73,10 +77,10 @@ void ClientConn::read(io::Slice slice) {
 // True when the request line and fields are complete and accepted.
 bool ClientConn::read_head(io::Slice& slice) {
   const base::Bytes text = gathered_head_.join(slice, shop_.io.blocks());
+  if (phase_ == Phase::idle) began_ = shop_.io.now();
   const http::Parse parsed = parser_.parse(text);
   if (phase_ == Phase::idle && parser_.started()) {
     phase_ = Phase::head;
-    began_ = shop_.io.now();
     arm_timer(shop_.io.now() + limits_.head_timeout);
   }
   if (parsed == http::Parse::need_more) {
@@ -96,19 +100,20 @@ bool ClientConn::read_head(io::Slice& slice) {
   slice.drop_front(parser_.head_bytes() - gathered_head_.before());
   gathered_head_.reset();
   parser_.reset();
+  if (framing_.done()) run();  // no body follows
   return true;
 }
 
 void ClientConn::accept_head(const http::RequestHead& head, base::Bytes text) {
   keep_alive_ = head.keep_alive && !shop_.draining;
   http10_ = head.version_minor == 0;
-  exchange_ = shop_.exchanges.make(shop_, *this);
+  exchange_ = shop_.exchanges.make(shop_, *this, began_);
   if (exchange_ == nullptr) {
     refuse(base::gateway_error(Errc::overloaded));
     return;
   }
   api::ErrorDetail detail;
-  const base::Status accepted = exchange_->read_head(head, parser_.fields(), text, began_, detail);
+  const base::Status accepted = exchange_->read_head(head, parser_.fields(), text, detail);
   if (!accepted) {
     refuse(accepted.error(), detail);
     return;
@@ -123,10 +128,7 @@ void ClientConn::accept_head(const http::RequestHead& head, base::Bytes text) {
   request_body_.start(shop_.io.blocks(),
                       head.framing == http::Framing::length ? head.content_length : 0);
   phase_ = Phase::body;
-  if (framing_.done()) {
-    run();
-    return;
-  }
+  if (framing_.done()) return;
   arm_timer(body_since_ + limits_.body_grace);
   if (head.expect_continue) shop_.io.send_copy(socket_, "HTTP/1.1 100 Continue\r\n\r\n");
 }
@@ -218,8 +220,13 @@ void ClientConn::begin(const api::AnswerHead& head, io::Slice first) {
   }
   writer.raw("date: ");
   writer.raw(shop_.date());
-  writer.raw(keep_alive_ ? "\r\nkeep-alive: timeout=600\r\n" : "\r\nconnection: close\r\n");
-  if (keep_alive_ && http10_) writer.raw("connection: keep-alive\r\n");
+  if (keep_alive_) {
+    writer.raw("\r\nkeep-alive: timeout=");
+    writer.raw({keep_alive_seconds_.data(), keep_alive_digits_});
+    writer.raw(http10_ ? "\r\nconnection: keep-alive\r\n" : "\r\n");
+  } else {
+    writer.raw("\r\nconnection: close\r\n");
+  }
   writer.end_head();
   HEADRACE_ASSERT(writer.ok());
 
@@ -323,7 +330,7 @@ void ClientConn::refuse(base::Error error, const api::ErrorDetail& detail) {
   keep_alive_ = false;
   gathered_head_.reset();
   parser_.reset();
-  if (exchange_ == nullptr) exchange_ = shop_.exchanges.make(shop_, *this);
+  if (exchange_ == nullptr) exchange_ = shop_.exchanges.make(shop_, *this, began_);
   phase_ = Phase::exchange;
   shop_.io.timers().cancel(timer_);
   if (exchange_ == nullptr) {  // not even room for a record of it

@@ -7,6 +7,7 @@
 // answer in flight), or cut when an answer must not look complete.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 
@@ -103,6 +104,8 @@ class ClientConn final : public io::SocketOwner, public api::AnswerSink {
   ClientConnOwner& owner_;
   const config::Limits limits_;  // those it began under: a reload may free the rest
   const config::HalfClose half_close_;
+  std::array<char, 20> keep_alive_seconds_;  // as the keep-alive field says them
+  std::size_t keep_alive_digits_ = 0;
   io::Socket socket_;
   io::Timer timer_;        // of the phase: head, body, keep-alive, linger
   io::Timer stall_timer_;  // a client that does not read

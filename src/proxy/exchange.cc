@@ -1,4 +1,5 @@
 // exchange.cc – the story of one request, in this order; each stage ends by setting the next phase or by failing.
+// Its last page, the records, is settle.cc.
 #include "proxy/exchange.h"
 
 #include <algorithm>
@@ -13,14 +14,13 @@ namespace headrace::proxy {
 
 using base::Errc;
 
-Exchange::Exchange(Workshop& shop, ClientConn& client)
-    : shop_(shop), client_(client), live_(shop.live), attempt_(shop, *this, client) {
+Exchange::Exchange(Workshop& shop, ClientConn& client, base::Nanos began)
+    : shop_(shop), client_(client), live_(shop.live), attempt_(shop, *this, client), began_(began) {
   timer_.bind<&Exchange::on_timer>(*this);
   ++live_->exchanges;
   ++shop_.tally.requests;
-  const std::uint64_t wall = shop_.io.wall_clock();
+  const std::uint64_t wall = shop_.io.wall_clock() - static_cast<std::uint64_t>(shop_.io.now() - began);
   id_ = base::make_uuid7(wall / 1'000'000, shop_.random);
-  began_ = shop_.io.now();
   meter_.begin(id_, wall, began_, static_cast<std::uint32_t>(snapshot().epoch));
 }
 
@@ -45,9 +45,7 @@ void Exchange::advance() {
 // -- reading
 
 base::Status Exchange::read_head(const http::RequestHead& head, const http::Fields& fields,
-                                 base::Bytes text, base::Nanos began, api::ErrorDetail& detail) {
-  began_ = began;
-  meter_.request().start_ns = began;
+                                 base::Bytes text, api::ErrorDetail& detail) {
   meter_.request().head_complete_ns = meter_.offset(shop_.io.now());
   // h2c is offered by clients that are content without it (RFC 9110 7.8 lets a server pass it over).
   if (head.wants_upgrade && !base::equals_lowered(fields.find("upgrade", text), "h2c")) {
@@ -75,7 +73,7 @@ void Exchange::start(RequestBody body) {
     return;
   }
   body_ = std::move(body);
-  meter_.request().bytes_in = static_cast<std::uint32_t>(std::min<std::size_t>(body_.size(), UINT32_MAX));
+  meter_.request().bytes_in = meter::Meter::sum(body_.size());
   advance();
 }
 
@@ -125,7 +123,7 @@ void Exchange::acquire() {
       shop_.pool.acquire(*live_->origins[target_->provider], connect_timeout, fresh_);
   if (!conn) return fail(conn.error());
 
-  char text[RequestBody::kHeadRoom * 8];
+  char text[kRequestHeadBytes];
   const base::Bytes head = write_request_head(text, provider, endpoint_.upstream_path,
                                               request_fields_.view(), body_.size(), stream_);
   io::Slice whole = body_.compose(head);
@@ -226,24 +224,20 @@ void Exchange::on_attempt_end(Attempt&) {
   advance();
 }
 
-void Exchange::on_attempt_failed(Attempt&, base::Error error) {
-  // A stream that said it was finished is whole, however its connection then ended.
-  relay::Relay& relay = attempt_.relay();
-  if (relay.committed() && attempt_.is_stream() && relay.stream_complete() &&
-      error.code != Errc::upstream_protocol && relay.finish()) {
-    phase_ = Phase::settling;
-    return advance();
-  }
-  fail(error);
-}
+void Exchange::on_attempt_failed(Attempt&, base::Error error) { fail(error); }
 
 // -- the ways to end
 
 void Exchange::fail(base::Error error) {
+  detail_.upstream_status = attempt_.status();
   relay::Relay& relay = attempt_.relay();
   if (relay.committed()) {
+    if (relay.finish_broken()) {
+      phase_ = Phase::settling;
+      return advance();
+    }
     char text[api::kErrorBodyBytes];
-    relay.break_off(api::write_error_event(api::Family::openai, error, detail_, text));
+    told_all_ = relay.break_off(api::write_error_event(api::Family::openai, error, detail_, text));
     meter_.request().flags |= record_flag::kTruncated;
     error_ = error;
     phase_ = Phase::settling;
@@ -266,12 +260,18 @@ void Exchange::refuse(base::Error error, const api::ErrorDetail& detail) {
 }
 
 void Exchange::on_client_gone(base::Error why) {
-  if (attempt_.running()) ++shop_.tally.cancels;
   error_ = why;
-  attempt_.stop();
-  meter_.request().flags |= record_flag::kClientClosed;
+  told_all_ = false;
+  if (attempt_.running()) {
+    attempt_.stop();
+    ++shop_.tally.cancels;
+    meter_.request().cancel_ns = meter::Meter::duration(shop_.io.clock() - shop_.io.now());
+  }
   if (attempt_.relay().committed()) meter_.request().flags |= record_flag::kTruncated;
-  status_ = 499;
+  if (why.blame == base::Blame::client) {
+    meter_.request().flags |= record_flag::kClientClosed;
+    status_ = 499;
+  }
   phase_ = Phase::settling;
   advance();
 }
@@ -333,68 +333,6 @@ base::Bytes Exchange::write_fields(char* out, std::size_t capacity, base::Bytes 
   }
   write_answer_facts(writer, facts);
   return writer.written();
-}
-
-// -- settling
-
-void Exchange::note_attempt(base::Error error) {
-  const Attempt::Stamps& stamps = attempt_.stamps();
-  const relay::RelayCounters& counters = attempt_.relay().counters();
-  Record record = meter_.attempt();
-  record.attempt = static_cast<std::uint8_t>(attempts_ - 1);
-  record.dispatched_ns = meter_.offset(stamps.dispatched);
-  record.upstream_first_byte_ns = meter_.offset(stamps.first_byte);
-  record.first_useful_event_ns = meter_.offset(stamps.first_useful);
-  record.last_byte_ns = meter_.offset(stamps.last_activity);
-  record.settled_ns = meter_.offset(shop_.io.now());
-  record.target = attempt_.target();
-  record.provider = static_cast<std::uint16_t>(target_->provider);
-  record.upstream_status = attempt_.status();
-  record.events = static_cast<std::uint32_t>(counters.events);
-  record.bytes_out = static_cast<std::uint32_t>(std::min<std::uint64_t>(counters.bytes, UINT32_MAX));
-  if (attempt_.reused()) record.flags |= record_flag::kReusedConnection;
-  if (counters.hold_full) record.flags |= record_flag::kHoldFull;
-  if (attempt_.relay().committed()) record.flags |= record_flag::kCommitted | record_flag::kWon;
-  record.flags |= meter_.request().flags &
-                  (record_flag::kStreamed | record_flag::kTruncated | record_flag::kClientClosed);
-  meter::Meter::set_error(record, error);
-  if (!meter_.settle(record, shop_.records, shop_.worker, shop_.sequence)) ++shop_.tally.records_dropped;
-}
-
-void Exchange::settle() {
-  shop_.io.timers().cancel(timer_);
-  Record& record = meter_.request();
-  if (attempts_ != 0) {
-    note_attempt(error_);
-    const Attempt::Stamps& stamps = attempt_.stamps();
-    const relay::RelayCounters& counters = attempt_.relay().counters();
-    record.dispatched_ns = meter_.offset(stamps.dispatched);
-    record.upstream_first_byte_ns = meter_.offset(stamps.first_byte);
-    record.first_useful_event_ns = meter_.offset(stamps.first_useful);
-    record.target = attempt_.target();
-    record.provider = static_cast<std::uint16_t>(target_->provider);
-    record.upstream_status = attempt_.status();
-    if (attempt_.relay().committed()) {
-      record.flags |= record_flag::kCommitted;
-      record.events = static_cast<std::uint32_t>(counters.events);
-      record.bytes_out =
-          static_cast<std::uint32_t>(std::min<std::uint64_t>(counters.bytes, UINT32_MAX));
-      if (attempt_.is_stream()) --shop_.tally.streams_open;
-    }
-    if (attempt_.reused()) record.flags |= record_flag::kReusedConnection;
-    if (attempts_ > 1) record.flags |= record_flag::kRetried;
-    if (counters.hold_full) record.flags |= record_flag::kHoldFull;
-    record.attempt = static_cast<std::uint8_t>(attempts_ - 1);
-    record.overhead_ns = static_cast<std::uint32_t>(std::clamp<base::Nanos>(overhead_, 0, UINT32_MAX));
-  }
-  if (client_.used_before()) record.flags |= record_flag::kClientReused;
-  record.attempts = attempts_;
-  record.status = status_;
-  record.last_byte_ns = record.settled_ns = meter_.offset(shop_.io.now());
-  meter::Meter::set_error(record, error_);
-  if (!meter_.settle(record, shop_.records, shop_.worker, shop_.sequence)) ++shop_.tally.records_dropped;
-  attempt_.drop();
-  client_.on_exchange_end();  // ends this object
 }
 
 }  // namespace headrace::proxy

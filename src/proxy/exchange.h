@@ -1,5 +1,5 @@
 // Exchange: the life of one request, from its head to its record. THE story file is exchange.cc; every stage
-// is named there, in order, and nowhere else. Owned by its client connection, one thread.
+// is named there, in order, and nowhere else (settle.cc only fills the records of the last one). Owned by its client connection, one thread.
 #pragma once
 
 #include <cstddef>
@@ -22,13 +22,14 @@ class ClientConn;
 
 class Exchange final : public AttemptOwner {
  public:
-  Exchange(Workshop& shop, ClientConn& client);
+  // `began`: when the first byte of the request was reaped.
+  Exchange(Workshop& shop, ClientConn& client, base::Nanos began);
   ~Exchange();
 
   // -- from the client's connection, in this order
   // The head is complete: may there be such a request at all?
   base::Status read_head(const http::RequestHead& head, const http::Fields& fields, base::Bytes text,
-                         base::Nanos began, api::ErrorDetail& detail);
+                         api::ErrorDetail& detail);
   // The request is whole.
   void start(RequestBody body);
   // Or it is not to be: the reply says why.
@@ -67,6 +68,8 @@ class Exchange final : public AttemptOwner {
   void reply_error(base::Error error);
   base::Bytes write_fields(char* out, std::size_t capacity, base::Bytes forwarded);
   void note_attempt(base::Error error);
+  void note_request();
+  void push(Record& record);
   void watch();
   std::uint32_t target_id() const;
   const config::Snapshot& snapshot() const { return *live_->snapshot; }
@@ -88,6 +91,8 @@ class Exchange final : public AttemptOwner {
   Phase phase_ = Phase::reading;
   bool stream_ = false;
   std::uint8_t attempts_ = 0;
+  std::uint8_t attempts_noted_ = 0;  // that have their record
+  bool told_all_ = true;  // what the client got ends in this turn; else it was cut earlier
   bool fresh_ = false;  // the next attempt must not use a pooled connection
   std::uint16_t status_ = 0;
   base::Nanos began_ = 0;

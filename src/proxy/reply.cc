@@ -13,7 +13,6 @@ namespace {
 
 constexpr std::array<base::Bytes, 4> kRequestNames = {"openai-organization", "openai-project",
                                                       "openai-beta", "idempotency-key"};
-constexpr std::size_t kRequestFieldsBytes = 2048;
 
 // Milliseconds with three decimals, as Server-Timing has them.
 char* write_milliseconds(char* out, base::Nanos nanos) {

@@ -7,6 +7,7 @@
 #include <span>
 
 #include "base/error.h"
+#include "base/limits.h"
 #include "base/time.h"
 #include "base/uuid.h"
 #include "config/snapshot.h"
@@ -19,8 +20,14 @@ namespace headrace::proxy {
 // The client's fields that a provider may see, as finished lines; an empty slice when there are none.
 io::Slice keep_request_fields(const http::Fields& fields, base::Bytes text, io::BlockPool& blocks);
 
-// The head of a request to a provider. `forwarded` are finished lines of bounded size. REQUIRES: room for
-// kRequestHeadBytes plus the forwarded lines.
+// Room for the longest head of a request to a provider: a key and the client's fields at their bounds, and the
+// lines of our own.
+inline constexpr std::size_t kRequestFieldsBytes = 2048;
+inline constexpr std::size_t kRequestHeadBytes =
+    base::limits::kApiKeyBytes + kRequestFieldsBytes + std::size_t{4096};
+
+// The head of a request to a provider. `forwarded`: what keep_request_fields() kept. REQUIRES: room for
+// kRequestHeadBytes.
 base::Bytes write_request_head(std::span<char> out, const config::Provider& provider,
                                base::Bytes upstream_path, base::Bytes forwarded,
                                std::size_t body_bytes, bool stream);

@@ -40,6 +40,7 @@ void UpstreamConn::send(AnswerOwner& owner, io::Slice head, io::Slice body) {
   HEADRACE_ASSERT(owner_ == nullptr);
   HEADRACE_ASSERT(state_ == State::connecting || state_ == State::idle);
   owner_ = &owner;
+  owner.wire = {};
   request_head_ = std::move(head);
   request_body_ = std::move(body);
   ++requests_;
@@ -52,6 +53,7 @@ void UpstreamConn::send(AnswerOwner& owner, io::Slice head, io::Slice body) {
 }
 
 void UpstreamConn::flush_request() {
+  owner_->wire = {io_.now(), io_.now()};
   io_.send(socket_, std::move(request_head_));
   io_.send(socket_, std::move(request_body_));
 }
@@ -81,6 +83,16 @@ void UpstreamConn::on_connected(base::Status status) {
 void UpstreamConn::on_connect_timeout() {
   HEADRACE_ASSERT(state_ == State::connecting);
   fail(base::upstream_error(Errc::connect_timeout, ETIMEDOUT));
+}
+
+// Only a request that the kernel took in parts moves its stamp: to the turn that handed over the last one.
+void UpstreamConn::on_sent() {
+  if (owner_ == nullptr) return;
+  if (socket_.queued_bytes() != 0) {
+    owner_->wire.request_sent = 0;
+  } else if (owner_->wire.request_sent == 0) {
+    owner_->wire.request_sent = io_.now();
+  }
 }
 
 void UpstreamConn::on_data(io::Slice slice) {

@@ -21,6 +21,12 @@ namespace headrace::upstream {
 class Origin;
 class Pool;
 
+// When a request reached the wire; 0: not yet. Written while it runs, so that it stays known however it ends.
+struct WireStamps {
+  base::Nanos connected = 0;
+  base::Nanos request_sent = 0;  // its last byte was handed to the kernel
+};
+
 // The events of one answer, in order: one head, pieces, then exactly one of end and failed. After those two
 // the connection has gone its way and the attempt must not touch it again.
 class AnswerOwner {
@@ -31,6 +37,8 @@ class AnswerOwner {
   virtual void on_answer_body(io::Slice piece) = 0;
   virtual void on_answer_end() = 0;
   virtual void on_answer_failed(base::Error error) = 0;
+
+  WireStamps wire;
 
  protected:
   ~AnswerOwner() = default;
@@ -66,7 +74,7 @@ class UpstreamConn final : public io::SocketOwner {
   void on_data(io::Slice slice) override;
   void on_eof() override;
   void on_error(base::Error error) override;
-  void on_sent() override {}
+  void on_sent() override;
   void on_closed() override;
   void on_connect_timeout();
 
