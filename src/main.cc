@@ -97,6 +97,7 @@ int main(int argc, char** argv) {
   app.require_subcommand(0, 1);
   with_config(app.add_subcommand("serve", "serve requests (what happens without a command)"));
   CLI::App* check_command = with_config(app.add_subcommand("check", "check the configuration and end"));
+  check_command->add_option("file", arguments.config, "the same, without the dashes");
   CLI::App* doctor_command =
       with_config(app.add_subcommand("doctor", "say whether this host and configuration can serve"));
   CLI::App* health_command =
