@@ -74,7 +74,7 @@ inline char* write_hex(char* out, std::uint64_t value) {
 }
 
 inline char* write_bytes(char* out, Bytes text) {
-  std::memcpy(out, text.data(), text.size());
+  if (!text.empty()) std::memcpy(out, text.data(), text.size());  // an empty text may have no address
   return out + text.size();
 }
 
