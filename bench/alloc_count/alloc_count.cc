@@ -16,6 +16,8 @@
 #include <cstdlib>
 #include <new>
 
+// The C library's own entry points, whose names are not ours to choose.
+// NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming)
 extern "C" {
 void* __libc_malloc(std::size_t);
 void* __libc_calloc(std::size_t, std::size_t);
@@ -23,6 +25,7 @@ void* __libc_realloc(void*, std::size_t);
 void* __libc_memalign(std::size_t, std::size_t);
 void __libc_free(void*);
 }
+// NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming)
 
 namespace {
 
@@ -73,6 +76,8 @@ void* or_throw(void* memory) {
 
 }  // namespace
 
+// NOLINTBEGIN(readability-inconsistent-declaration-parameter-name): the header's names are reserved
+// ones.
 extern "C" {
 
 void* malloc(std::size_t size) noexcept {
@@ -109,6 +114,7 @@ void free(void* memory) noexcept {
 }
 
 }  // extern "C"
+// NOLINTEND(readability-inconsistent-declaration-parameter-name)
 
 // Defined here too, in case an allocator library brings operators of its own.
 void* operator new(std::size_t size) {

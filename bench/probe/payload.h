@@ -41,7 +41,7 @@ class AnswerText {
   AnswerText();
 
   std::string_view with_id(std::uint64_t id);
-  void check_body(std::string_view body, std::uint64_t id);
+  void check_body(std::string_view answer, std::uint64_t id);
 
  private:
   std::string_view body() const { return std::string_view(text_).substr(body_at_); }
@@ -58,7 +58,7 @@ class EventText {
 
   std::string_view as_chunk(std::uint64_t stream, std::uint64_t sequence, Nanos stamp);
   // Compares all bytes and returns the stamp.
-  Nanos check(std::string_view event, std::uint64_t stream, std::uint64_t sequence);
+  Nanos check(std::string_view text, std::uint64_t stream, std::uint64_t sequence);
 
  private:
   std::string_view event() const { return std::string_view(chunk_).substr(event_at_, kEventBytes); }

@@ -105,6 +105,7 @@ Endpoint parse_endpoint(std::string_view text) {
 
 int listen_on(const Endpoint& endpoint) {
   const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0) die("socket: %s", std::strerror(errno));
   const int on = 1;
   setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   set_no_delay(fd);

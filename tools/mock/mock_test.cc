@@ -22,6 +22,7 @@ std::vector<std::int64_t> sorted_draws(std::string_view text, Unit unit, std::si
   const auto distribution = Distribution::parse(text, unit);
   REQUIRE(distribution.has_value());
   std::vector<std::int64_t> draws;
+  draws.reserve(count);
   for (std::size_t i = 0; i < count; ++i) draws.push_back(distribution->draw(random));
   std::sort(draws.begin(), draws.end());
   return draws;
