@@ -322,6 +322,8 @@ void ClientConn::on_exchange_end() {
   phase_ = Phase::idle;
   arm_timer(shop_.io.now() + limits_.keep_alive_timeout);
   read_pipelined();
+  // The answer had promised to keep the connection before the drain began.
+  if (shop_.draining && phase_ == Phase::idle && !reading_) drain();
 }
 
 // A request that ends here: the reply in the client's words, then the connection closes, because what follows
@@ -425,7 +427,7 @@ void ClientConn::on_eof() {
   if (phase_ == Phase::closing) return;
   const bool gone = half_close_ == config::HalfClose::cancel;
   if (exchange_ != nullptr && phase_ == Phase::exchange && !gone) {
-    keep_alive_ = false;
+    if (pipelined_.empty()) keep_alive_ = false;  // else requests wait that came whole before the end
     return;
   }
   if (exchange_ != nullptr) {
