@@ -38,6 +38,8 @@ class Judge {
   };
 
   void judge_client(const ClientPeer& client);
+  static bool answers_owe_no_close(const std::vector<const Message*>& answers,
+                                   const ClientPeer& client);
   void judge_case(const Case& c);
   void judge_local(const Case& c);
   void judge_relayed(const Case& c);
@@ -75,6 +77,18 @@ class Judge {
       longest = std::max(longest, snapshot.limits.head_timeout + snapshot.limits.body_grace);
     }
     return longest;
+  }
+  const ClientPeer& client_of(const RequestPlan& plan) const {
+    for (const auto& client : world_.clients()) {
+      for (const RequestPlan& request : client->plan().requests) {
+        if (request.id == plan.id) return *client;
+      }
+    }
+    return *world_.clients().front();
+  }
+  bool may_have_gone(const ClientPeer& client) const {
+    const bool half = client.half_closed() && scenario_.half_close == config::HalfClose::cancel;
+    return client.left() || half || scenario_.faults.reset > 0 || world_.draining();
   }
   bool client_may_break(const ClientPeer& client) const {
     return client.left() || scenario_.faults.reset > 0 || client.saw_reset();
@@ -143,13 +157,27 @@ void Judge::judge_client(const ClientPeer& client) {
       client.half_closed() && scenario_.half_close == config::HalfClose::cancel;
   const std::string* last = answers.empty() ? nullptr : answers.back()->field("connection");
   const bool told = last != nullptr && *last == "close";
-  const bool quiet = world_.draining() || half_closed_early || told;
+  // A half-close alone is no reason to leave whole requests unanswered.
+  const bool owed =
+      client.half_closed() && client.plan().pipelined && answers_owe_no_close(answers, client);
+  const bool quiet = world_.draining() || half_closed_early || (told && !owed);
   if (stays && !quiet && answers.size() < requests.size() && client.begun(answers.size())) {
     ++tally_.unanswered;
     if (client.plan().reading != ClientPlan::Reading::stalls) {
       verdict_.fail("request %llu was never answered", number(requests[answers.size()].id));
     }
   }
+}
+
+// None of the requests answered so far asked for an end of the connection, or earned it.
+bool Judge::answers_owe_no_close(const std::vector<const Message*>& answers,
+                                 const ClientPeer& client) {
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    const RequestPlan& plan = client.plan().requests[i];
+    if (plan.asks_close || plan.http10 || plan.closes) return false;
+    if (answers[i]->status() == 408 || answers[i]->status() == 503) return false;
+  }
+  return true;
 }
 
 void Judge::judge_case(const Case& c) {
@@ -468,8 +496,9 @@ bool Judge::is_justified(const Record& record, const Record* attempt, const Requ
   const Nanos reading = record.settled_ns - record.dispatched_ns;
   switch (code) {
     case Errc::client_closed:
+      return plan == nullptr || may_have_gone(client_of(*plan));
     case Errc::client_stalled:
-      return true;  // judged with the client, where it is known
+      return plan != nullptr && client_of(*plan).plan().reading == ClientPlan::Reading::stalls;
     case Errc::request_timeout:
       return record.settled_ns >= shortest_reading();
     case Errc::draining:
@@ -502,7 +531,7 @@ bool Judge::is_justified(const Record& record, const Record* attempt, const Requ
 bool Judge::is_upstream_justified(Errc code, const RequestPlan& plan) {
   const auto& servings = world_.servings_of(plan.id);
   const bool resets = scenario_.faults.reset > 0;
-  const bool stale = world_.provider(plan.provider).stale_deaths != 0;
+  const bool stale = world_.provider(plan.provider).stale_deaths != 0 || has_strays(plan.provider);
   const bool ended = !servings.empty() && servings.back()->peer->ended_by_script();
   const AnswerPlan& answer = plan.answer;
   switch (code) {

@@ -25,10 +25,10 @@ struct Scale {
 
 Scale choose_scale(Prng& dice) {
   const std::uint64_t which = dice.below(20);
-  if (which == 0) return {2, 2, 200'000, 1'000'000, 12};
-  if (which < 4) return {4, 3, 60'000, 100'000, 10};
-  if (which < 12) return {12, 6, 3'000, 3'000, 20};
-  return {6, 4, 1'000, 800, 30};
+  if (which == 0) return {4, 3, 200'000, 1'000'000, 12};
+  if (which < 4) return {8, 4, 60'000, 100'000, 12};
+  if (which < 12) return {12, 8, 3'000, 3'000, 30};
+  return {12, 6, 1'000, 800, 30};
 }
 
 void choose_faults(Prng& dice, Scenario& scenario, const Scale& scale) {

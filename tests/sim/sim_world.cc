@@ -200,6 +200,7 @@ void SimWorld::wind_down() {
   const base::Nanos limit = net_.now() + kVirtualLimit;
   while (!worker_->quiet() && net_.now() < limit) turn();
   if (!worker_->quiet()) verdict_.fail("the worker does not stop");
+  if (!worker_->drained()) verdict_.fail("the worker does not say that it is drained");
   for (int i = 0; i < 20; ++i) turn();
   requests_begun_ = worker_->shop().tally.requests;
   check_rest();
