@@ -58,6 +58,14 @@ inline constexpr Nanos kAdminLinger = base::kSecond;       // reading on after t
 inline constexpr Nanos kLiveWindow = 2 * base::kSecond;  // a loop that did not turn in it is stuck
 inline constexpr Nanos kHealthTimeout = 2 * base::kSecond;  // of `headrace health`, all in all
 
+// -- the audit file (defaults; start-up and the exporter)
+inline constexpr std::size_t kAuditRotateBytes = 256u << 20;  // a line is about 1 KiB
+inline constexpr Nanos kAuditRotateAge = 24 * 3600 * base::kSecond;
+inline constexpr std::uint32_t kAuditKeep = 8;               // rotated files that are kept
+inline constexpr std::size_t kAuditBacklogBytes = 4u << 20;  // lines that wait for the disk
+inline constexpr std::size_t kDictionaryBytes = 64u << 20;   // of the file; above: begun anew
+inline constexpr std::size_t kPriceFileBytes = 4u << 20;
+
 // -- routes (defaults)
 inline constexpr Nanos kConnectTimeout = 2 * base::kSecond;
 inline constexpr Nanos kIdleTimeout = 60 * base::kSecond;

@@ -22,7 +22,7 @@ class Overlay {
   void apply(TreeNode& root) {
     apply_section(section(""), "", root);
     apply_listen(root);
-    for (const std::string_view name : {"io", "limits"}) {
+    for (const std::string_view name : {"io", "limits", "audit"}) {
       apply_section(section(name), std::string(name) + ".", child(root, name));
     }
     if (TreeNode* providers = root.find("providers")) {

@@ -207,7 +207,7 @@ std::string print_redacted(const Snapshot& snapshot) {
              ", half_close: " + show(half_close, half_close.slot(at)) + "}\n";
     }
   }
-  for (const std::string_view name : {"io", "limits"}) {
+  for (const std::string_view name : {"io", "limits", "audit"}) {
     out += std::string(name) + ":\n";
     print_section(section(name), "  ", root, out);
   }

@@ -70,13 +70,14 @@ Snapshot Reader::read(const TreeNode& root) {
   }
   Place at{.snapshot = &snapshot};
   read_section(section(""), root, "", at);
-  for (const std::string_view name : {"io", "limits"}) {
+  for (const std::string_view name : {"io", "limits", "audit"}) {
     if (const TreeNode* node = root.find(name)) {
       read_section(section(name), *node, std::string(name), at);
     }
   }
   read_listens(root.find("listen"), snapshot);
   check_admin(root.find("admin"), snapshot);
+  check_audit(root.find("audit"), snapshot);
   if (const TreeNode* node = root.find("providers")) read_providers(*node, snapshot);
   if (const TreeNode* node = root.find("routes")) read_routes(*node, snapshot);
   return snapshot;
@@ -196,6 +197,15 @@ void Reader::read_listen(const TreeNode& node, const std::string& path, Snapshot
     tell(node, path, "the same address stands here a second time; remove one");
   }
   snapshot.listen.push_back(std::move(listen));
+}
+
+void Reader::check_audit(const TreeNode* node, const Snapshot& snapshot) {
+  if (!snapshot.audit.required || !snapshot.audit.path.empty()) return;
+  const TreeNode* required = node == nullptr ? nullptr : node->find("required");
+  const TreeNode absent;
+  tell(required == nullptr ? absent : *required,
+       "audit.required",
+       "nothing is written without audit.path; name a file, or write required: false");
 }
 
 void Reader::check_admin(const TreeNode* node, const Snapshot& snapshot) {

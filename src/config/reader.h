@@ -47,6 +47,7 @@ class Reader {
   void read_target(const TreeNode& node, const std::string& path, Snapshot& snapshot, Route& route);
 
   // -- what one value alone cannot show
+  void check_audit(const TreeNode* node, const Snapshot& snapshot);
   void check_admin(const TreeNode* node, const Snapshot& snapshot);
   void check_key_is_protected(const Entry& entry, const Provider& provider);
 

@@ -65,6 +65,21 @@ constexpr Key kRootKeys[] = {
              "balancers that are slow to notice."},
     {.name = "io", .kind = Kind::section, .help = "The kernel interface (see `io`)."},
     {.name = "limits", .kind = Kind::section, .help = "Bounds towards clients (see `limits`)."},
+    {.name = "state_dir",
+     .kind = Kind::text,
+     .slot = [](Place& at) -> Slot { return &at.snapshot->state_dir; },
+     .help = "A directory on tmpfs for the record rings, which outlive a crash there. One process "
+             "at a time. Empty: `/dev/shm/headrace-UID`."},
+    {.name = "log_requests",
+     .kind = Kind::boolean,
+     .slot = [](Place& at) -> Slot { return &at.snapshot->log_requests; },
+     .help = "Whether each request leaves a JSON line on standard output."},
+    {.name = "prices",
+     .kind = Kind::text,
+     .slot = [](Place& at) -> Slot { return &at.snapshot->prices; },
+     .help = "A price table in the form of `config/prices.json`. Empty: the one that was built "
+             "in."},
+    {.name = "audit", .kind = Kind::section, .help = "The audit file (see `audit`)."},
     {.name = "providers",
      .kind = Kind::providers,
      .help = "Where answers come from: a map from a name to a provider (see `providers.NAME`).",
@@ -153,6 +168,37 @@ constexpr Key kLimitsKeys[] = {
      .help = "How long a client connection may stay idle between requests."},
 };
 
+constexpr Key kAuditKeys[] = {
+    {.name = "path",
+     .kind = Kind::text,
+     .slot = [](Place& at) -> Slot { return &at.snapshot->audit.path; },
+     .help = "The file that gets a JSON line for each request, refused ones too. Empty: none."},
+    {.name = "rotate_bytes",
+     .kind = Kind::size,
+     .slot = [](Place& at) -> Slot { return &at.snapshot->audit.rotate_bytes; },
+     .least = 64 * kKibibyte,
+     .most = 64 * kGibibyte,
+     .help = "A file that has grown to this is renamed `PATH.1`, older ones move up."},
+    {.name = "rotate_age",
+     .kind = Kind::duration,
+     .slot = [](Place& at) -> Slot { return &at.snapshot->audit.rotate_age; },
+     .least = 0,
+     .most = 366 * 24 * kHour,
+     .help = "A file that was begun this long ago, likewise; `0s`: by size only."},
+    {.name = "keep",
+     .kind = Kind::integer,
+     .slot = [](Place& at) -> Slot { return &at.snapshot->audit.keep; },
+     .least = 1,
+     .most = 10'000,
+     .words = "all",
+     .help = "How many rotated files are kept."},
+    {.name = "required",
+     .kind = Kind::boolean,
+     .slot = [](Place& at) -> Slot { return &at.snapshot->audit.required; },
+     .help = "Whether requests are refused rather than a record lost, and the start as well when "
+             "the rings cannot outlive a crash."},
+};
+
 constexpr Key kProviderKeys[] = {
     {.name = "base_url",
      .kind = Kind::base_url,
@@ -237,6 +283,7 @@ constexpr Section kSections[] = {
     {"limits",
      kLimitsKeys,
      "Bounds towards clients. Reaching one ends that request or connection only."},
+    {"audit", kAuditKeys, "What is written about each request, for good."},
     {"providers.NAME",
      kProviderKeys,
      "A provider. The name is 1 to 63 of `a-z A-Z 0-9 . _ -`, begins with a letter or digit, and "

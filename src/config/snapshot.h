@@ -43,6 +43,15 @@ struct Limits {
   Nanos keep_alive_timeout = base::limits::kKeepAliveTimeout;
 };
 
+// The audit file: one line a request, written by the exporter. docs/audit-format.md.
+struct AuditOptions {
+  std::string path;  // empty: none is written
+  std::size_t rotate_bytes = base::limits::kAuditRotateBytes;
+  Nanos rotate_age = base::limits::kAuditRotateAge;  // 0: by size only
+  std::uint32_t keep = base::limits::kAuditKeep;     // rotated files; 0: all
+  bool required = false;  // rather refuse requests (or to start) than lose a record
+};
+
 struct Provider {
   std::string name;
   std::string dialect = "openai";
@@ -83,6 +92,10 @@ struct Snapshot {
   Pin pin = Pin::automatic;
   IoOptions io;
   Limits limits;
+  std::string state_dir;  // the rings that survive a crash; empty: /dev/shm/headrace-<uid>
+  AuditOptions audit;
+  bool log_requests = false;  // one line a request on standard output
+  std::string prices;         // a file in the form of config/prices.json; empty: the built-in one
   Nanos drain_timeout = base::limits::kDrainTimeout;
   Nanos drain_delay = 0;
   std::vector<Provider> providers;

@@ -59,6 +59,10 @@ drain_delay: 5s
 io: {backend: epoll, tiny: true, compat: "6.1"}
 limits: {body: 64KiB, client_connections: 5, head_timeout: 1s, body_grace: 2s, write_stall_timeout: 3s,
          keep_alive_timeout: 4s}
+state_dir: /dev/shm/h
+log_requests: true
+prices: /etc/p.json
+audit: {path: /var/a.jsonl, rotate_bytes: 1MiB, rotate_age: 1h, keep: all, required: true}
 providers:
   first: {base_url: "http://127.0.0.1:1", api_key: k1}
   second: {base_url: "http://lab.example:2/x", dialect: openai, api_key: k2, private: true}
@@ -88,6 +92,14 @@ routes:
   CHECK(snapshot.limits.body_grace == 2 * base::kSecond);
   CHECK(snapshot.limits.write_stall_timeout == 3 * base::kSecond);
   CHECK(snapshot.limits.keep_alive_timeout == 4 * base::kSecond);
+  CHECK(snapshot.state_dir == "/dev/shm/h");
+  CHECK(snapshot.log_requests);
+  CHECK(snapshot.prices == "/etc/p.json");
+  CHECK(snapshot.audit.path == "/var/a.jsonl");
+  CHECK(snapshot.audit.rotate_bytes == 1u << 20);
+  CHECK(snapshot.audit.rotate_age == 3600 * base::kSecond);
+  CHECK(snapshot.audit.keep == 0);
+  CHECK(snapshot.audit.required);
   REQUIRE(snapshot.providers.size() == 2);
   CHECK(snapshot.providers[0].api_key == "k1");
   CHECK(snapshot.providers[1].name == "second");
@@ -122,6 +134,13 @@ TEST_CASE("what a file leaves out is the default") {
   CHECK(snapshot.limits.body_bytes == Limits{}.body_bytes);
   CHECK(read_good("io:\nlimits:\n" + std::string(kGood)).io.backend == Backend::automatic);
   CHECK(read_good("listen: \"[::1]:80\"\nadmin: off\n" + std::string(kGood)).admin.empty());
+}
+
+TEST_CASE("an audit that is required must have a file") {
+  CHECK(faults_with("audit: {required: true}\n") ==
+        "1: audit.required: nothing is written without audit.path; name a file, or write required: "
+        "false\n");
+  CHECK(read_good("audit: {path: a.jsonl}\n" + std::string(kGood)).audit.keep == 8);
 }
 
 TEST_CASE("routes may stand before the providers they name") {
