@@ -18,6 +18,8 @@ enum Key : std::size_t {
   kStream,
   kStreamOptions,
   kHeadrace,
+  kDashedExtension,
+  kScoredExtension,
   kMessages,
   kPrompt,
   kKeyCount
@@ -25,8 +27,14 @@ enum Key : std::size_t {
 
 // `messages` and `prompt` are only asked for so that a second one is noticed: a provider could read
 // the other.
-constexpr std::array<Bytes, kKeyCount> kKeys = {
-    "model", "stream", "stream_options", "headrace", "messages", "prompt"};
+constexpr std::array<Bytes, kKeyCount> kKeys = {"model",
+                                                "stream",
+                                                "stream_options",
+                                                "headrace",
+                                                "x-headrace",
+                                                "x_headrace",
+                                                "messages",
+                                                "prompt"};
 constexpr std::array<Bytes, 1> kOptionKeys = {"include_usage"};
 
 Bytes reason_of(Fault fault) {
@@ -151,6 +159,7 @@ base::Result<ChatRequest> parse_chat_request(Bytes body,
   request.stream_value = found[kStream];
   request.stream_options = found[kStreamOptions];
   request.headrace = found[kHeadrace];
+  request.extensions = {found[kHeadrace], found[kDashedExtension], found[kScoredExtension]};
   request.members_begin = behind_brace(body);
   HEADRACE_TRY(read_model(body, scratch, request, detail));
   HEADRACE_TRY(read_stream(body, request, detail));

@@ -4,6 +4,7 @@
 // live as long as it does.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -30,6 +31,8 @@ struct ChatRequest {
   json::FoundValue stream_options;  // an object or null, where present
   json::FoundValue include_usage;   // inside stream_options
   json::FoundValue headrace;        // our own extension object
+  // What no provider may see: our object, and the spellings in which clients get its name wrong.
+  std::array<json::FoundValue, 3> extensions;
   std::uint32_t members_begin =
       0;  // just behind the body's `{`: `"key":value,` may be inserted here
   std::uint32_t option_members_begin = 0;  // the same inside stream_options, when that is an object
