@@ -50,7 +50,9 @@ void ClientConn::on_data(io::Slice slice) {
     case Phase::exchange: hold_pipelined(std::move(slice)); return;
     case Phase::lingering:
       lingered_bytes_ += slice.size();
-      if (lingered_bytes_ > limits::kLingerBytes) close(io::CloseHow::orderly);
+      if (lingered_bytes_ > limits::kLingerBytes) {  // what is dropped must not look like the end
+        close(socket_.queued_bytes() == 0 ? io::CloseHow::orderly : io::CloseHow::abort);
+      }
       return;
     case Phase::closing: return;
   }
@@ -431,7 +433,8 @@ void ClientConn::on_eof() {
     return;
   }
   if (exchange_ != nullptr) {
-    close(io::CloseHow::orderly);
+    // A FIN would end the body of an HTTP/1.0 answer well, and a client that half-closes still reads.
+    close(answer_begun_ ? io::CloseHow::abort : io::CloseHow::orderly);
     exchange_->on_client_gone(base::client_error(Errc::client_closed));
     return;
   }
