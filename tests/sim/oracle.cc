@@ -1,104 +1,18 @@
 #include "oracle.h"
 
 #include <algorithm>
-#include <array>
+#include <string_view>
 
 #include "api/error_body.h"
-#include "base/error.h"
+#include "judge.h"
 
 namespace headrace::sim {
 namespace {
 
-using base::Errc;
-using base::Nanos;
-
-constexpr Nanos kSlack = 100 * base::kMillisecond;  // late completions, the timer's millisecond
 constexpr std::string_view kErrorBody = R"({"error":{)";
 constexpr std::string_view kErrorEvent = R"(data: {"error":{)";
 
-unsigned long long number(std::uint64_t value) {
-  return value;
-}
-
-// One answer of one client beside everything that is known about it.
-class Judge {
- public:
-  Judge(const SimWorld& world, Verdict& verdict, Tally& tally)
-      : world_(world), scenario_(world.scenario()), verdict_(verdict), tally_(tally) {}
-
-  void judge_all();
-
- private:
-  struct Case {
-    const ClientPeer* client;
-    const RequestPlan* plan;
-    const Message* answer;          // null: nothing came
-    const RequestRecords* records;  // null: none is known
-    const Serving* serving;         // the last attempt that reached a provider; null: none did
-  };
-
-  void judge_client(const ClientPeer& client);
-  static bool answers_owe_no_close(const std::vector<const Message*>& answers,
-                                   const ClientPeer& client);
-  void judge_case(const Case& c);
-  void judge_local(const Case& c);
-  void judge_relayed(const Case& c);
-  void judge_plain(const Case& c);
-  void judge_stream(const Case& c);
-  void judge_stream_end(const Case& c, std::uint64_t relayed, bool told);
-  void judge_commit(const Case& c);
-  void judge_turns(const Case& c, std::uint64_t relayed);
-  void judge_incomplete(const Case& c);
-  void judge_connection(const Case& c);
-  void judge_record(const Record& record, const RequestRecords& of, const RequestPlan* plan);
-  bool is_justified(const Record& record, const Record* attempt, const RequestPlan* plan);
-  bool is_upstream_justified(Errc code, const RequestPlan& plan);
-  bool has_strays(std::size_t provider) const;
-  void judge_attempts(const RequestRecords& of);
-  void judge_records();
-  void judge_servings();
-
-  const RequestRecords* records_of(const Message& answer) const;
-  const config::Snapshot& snapshot_of(const Record& record) const {
-    return scenario_.snapshots.at(record.epoch - 1);
-  }
-  const RequestPlan* plan_of(const Record& record) const;
-  // A connection keeps the limits that it began under.
-  Nanos shortest_reading() const {
-    Nanos shortest = base::kNever;
-    for (const config::Snapshot& snapshot : scenario_.snapshots) {
-      shortest = std::min({shortest, snapshot.limits.head_timeout, snapshot.limits.body_grace});
-    }
-    return shortest;
-  }
-  Nanos longest_reading() const {
-    Nanos longest = 0;
-    for (const config::Snapshot& snapshot : scenario_.snapshots) {
-      longest = std::max(longest, snapshot.limits.head_timeout + snapshot.limits.body_grace);
-    }
-    return longest;
-  }
-  const ClientPeer& client_of(const RequestPlan& plan) const {
-    for (const auto& client : world_.clients()) {
-      for (const RequestPlan& request : client->plan().requests) {
-        if (request.id == plan.id) return *client;
-      }
-    }
-    return *world_.clients().front();
-  }
-  bool may_have_gone(const ClientPeer& client) const {
-    const bool half = client.half_closed() && scenario_.half_close == config::HalfClose::cancel;
-    return client.left() || half || scenario_.faults.reset > 0 || world_.draining();
-  }
-  bool client_may_break(const ClientPeer& client) const {
-    return client.left() || scenario_.faults.reset > 0 || client.saw_reset();
-  }
-
-  const SimWorld& world_;
-  const Scenario& scenario_;
-  Verdict& verdict_;
-  Tally& tally_;
-};
+}  // namespace
 
 void Judge::judge_all() {
   for (const auto& client : world_.clients()) judge_client(*client);
@@ -271,6 +185,12 @@ void Judge::judge_relayed(const Case& c) {
   if (c.answer->status() != plan.status) {
     verdict_.fail("request %llu: status %d instead of %d", id, c.answer->status(), plan.status);
   }
+  if (plan.status >= 300 && plan.status < 400)
+    verdict_.fail("request %llu: a redirect came through", id);
+  if (plan.broken_http && c.answer->complete && c.records->requests.front().error == 0 &&
+      !plan.has_stream_end(plan.payload_read(c.serving->bytes_read()))) {
+    verdict_.fail("request %llu: what is not HTTP passes for an answer", id);
+  }
   for (const char* name : {"server", "set-cookie", "location", "x-trailer"}) {
     if (c.answer->field(name) != nullptr)
       verdict_.fail("request %llu: the field %s came through", id, name);
@@ -433,167 +353,6 @@ void Judge::judge_incomplete(const Case& c) {
     verdict_.fail("request %llu: a stream that broke between events was cut", id);
   }
 }
-
-// -- the records
-
-void Judge::judge_records() {
-  std::uint64_t requests = 0;
-  std::vector<std::uint64_t> sizes;
-  for (const auto& [id, of] : world_.records()) {
-    requests += of.requests.size();
-    if (of.requests.size() != 1) {
-      verdict_.fail("%zu request records of %s", of.requests.size(), id.c_str());
-      continue;
-    }
-    const Record& record = of.requests.front();
-    const RequestPlan* plan = plan_of(record);
-    if (plan != nullptr) sizes.push_back(record.bytes_in);
-    judge_record(record, of, plan);
-    judge_attempts(of);
-  }
-  std::sort(sizes.begin(), sizes.end());
-  if (std::adjacent_find(sizes.begin(), sizes.end()) != sizes.end())
-    verdict_.fail("a request is on record twice");
-  if (requests != world_.requests_begun()) {
-    verdict_.fail("%llu requests, %llu records", number(world_.requests_begun()), number(requests));
-  }
-  tally_.requests += requests;
-}
-
-void Judge::judge_record(const Record& record, const RequestRecords& of, const RequestPlan* plan) {
-  const auto id = number(plan == nullptr ? 0 : plan->id);
-  const config::Snapshot& snapshot = snapshot_of(record);
-  const Errc code{record.error};
-  ++tally_.errors[record.error];
-  if (record.attempts != of.attempts.size()) {
-    verdict_.fail(
-        "request %llu: %d attempts, %zu records of them", id, record.attempts, of.attempts.size());
-  }
-  const Record* attempt = of.attempts.empty() ? nullptr : &of.attempts.back();
-  if (code != Errc::ok && !is_justified(record, attempt, plan)) {
-    verdict_.fail(
-        "request %llu: ends in %s without cause", id, std::string(base::name_of(code)).c_str());
-  }
-  const bool gone = code == Errc::client_closed || code == Errc::client_stalled;
-  if (gone && record.status != 499)
-    verdict_.fail("request %llu: a client that left, status %d", id, record.status);
-  const Nanos total = plan == nullptr ? 0 : snapshot.routes[plan->provider].total_timeout;
-  const Nanos reading = longest_reading() +
-                        static_cast<Nanos>(record.bytes_in) * base::kMillisecond +
-                        2 * base::kSecond;
-  if (record.settled_ns > std::max(total, reading) + kSlack) {
-    verdict_.fail("request %llu: over %.3f s after it began",
-                  id,
-                  static_cast<double>(record.settled_ns) / 1e9);
-  }
-}
-
-// Every error needs a cause in the scripts, in the faults of the network, or in time that really
-// passed.
-bool Judge::is_justified(const Record& record, const Record* attempt, const RequestPlan* plan) {
-  const config::Snapshot& snapshot = snapshot_of(record);
-  const Errc code{record.error};
-  const Nanos reading = record.settled_ns - record.dispatched_ns;
-  switch (code) {
-    case Errc::client_closed:
-      return plan == nullptr || may_have_gone(client_of(*plan));
-    case Errc::client_stalled:
-      return plan != nullptr && client_of(*plan).plan().reading == ClientPlan::Reading::stalls;
-    case Errc::request_timeout:
-      return record.settled_ns >= shortest_reading();
-    case Errc::draining:
-      return world_.draining();
-    case Errc::overloaded:
-      return scenario_.upstreams_max < 1000;
-    case Errc::out_of_files:
-      return scenario_.faults.connect_no_files > 0;
-    default:
-      break;
-  }
-  if (plan == nullptr) return record.attempts == 0 && record.blame == 0;  // the request's own fault
-  const config::Route& route = snapshot.routes[plan->provider];
-  switch (code) {
-    case Errc::total_timeout:
-      return record.settled_ns >= route.total_timeout;
-    case Errc::first_token_timeout:
-      return route.first_token_timeout != 0 && reading >= route.first_token_timeout;
-    case Errc::idle_timeout:
-      return attempt != nullptr && record.settled_ns - attempt->last_byte_ns >= route.idle_timeout;
-    case Errc::connect_timeout:
-      return reading >= route.connect_timeout || record.settled_ns >= route.total_timeout;
-    case Errc::connect_failed:
-      return world_.provider(plan->provider).was_away();
-    default:
-      return is_upstream_justified(code, *plan);
-  }
-}
-
-bool Judge::is_upstream_justified(Errc code, const RequestPlan& plan) {
-  const auto& servings = world_.servings_of(plan.id);
-  const bool resets = scenario_.faults.reset > 0;
-  const bool stale = world_.provider(plan.provider).stale_deaths != 0 || has_strays(plan.provider);
-  const bool ended = !servings.empty() && servings.back()->peer->ended_by_script();
-  const AnswerPlan& answer = plan.answer;
-  switch (code) {
-    case Errc::upstream_closed:
-      return ended || stale;
-    case Errc::upstream_reset:
-      return ended || stale || resets;
-    case Errc::upstream_protocol:
-      return answer.broken_http || has_strays(plan.provider);
-    case Errc::upstream_redirect:
-      return answer.fault == Fault::redirect;
-    case Errc::upstream_truncated: {
-      if (servings.empty() || !answer.stream) return false;
-      return !answer.has_stream_end(answer.payload_read(servings.back()->bytes_read()));
-    }
-    default:
-      return false;
-  }
-}
-
-// Bytes behind a whole answer that come only when the next request is on its way look like its
-// answer.
-bool Judge::has_strays(std::size_t provider) const {
-  const auto& servings = world_.provider(provider).servings;
-  return std::any_of(servings.begin(), servings.end(), [](const auto& serving) {
-    return serving->request->answer.fault == Fault::extra_bytes;
-  });
-}
-
-// At most one retry, and only of a reused connection that died before any answer byte.
-void Judge::judge_attempts(const RequestRecords& of) {
-  if (of.attempts.size() < 2) return;
-  tally_.retries += of.attempts.size() - 1;
-  const Record& first = of.attempts.front();
-  const Errc code{first.error};
-  const bool stale = (first.flags & record_flag::kReusedConnection) != 0 &&
-                     first.upstream_status == 0 && (first.flags & record_flag::kCommitted) == 0 &&
-                     (code == Errc::upstream_closed || code == Errc::upstream_reset);
-  if (of.attempts.size() > 2) verdict_.fail("%zu attempts at one request", of.attempts.size());
-  if (!stale) verdict_.fail("a retry that was not due");
-  if ((of.attempts.back().flags & record_flag::kReusedConnection) != 0) {
-    verdict_.fail("a retry on a reused connection");
-  }
-}
-
-// Requests as providers saw them.
-void Judge::judge_servings() {
-  for (const ClientPlan& client : scenario_.clients) {
-    for (const RequestPlan& plan : client.requests) {
-      const auto& servings = world_.servings_of(plan.id);
-      if (servings.size() > 2)
-        verdict_.fail("request %llu reached providers %zu times", number(plan.id), servings.size());
-      for (std::size_t i = 0; i + 1 < servings.size(); ++i) {
-        if (servings[i]->first_of_connection || servings[i]->bytes_read() != 0) {
-          verdict_.fail("request %llu was sent again after an answer had begun", number(plan.id));
-        }
-      }
-    }
-  }
-}
-
-}  // namespace
 
 void judge(const SimWorld& world, Verdict& verdict, Tally& tally) {
   Judge(world, verdict, tally).judge_all();

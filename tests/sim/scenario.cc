@@ -123,6 +123,7 @@ void choose_manners(Prng& dice, ClientPlan& plan) {
     }
   } else if (leaving == 4) {
     plan.leaving = ClientPlan::Leaving::half_close;
+    plan.pipelined = dice.chance(0.7);
   } else if (leaving < 8) {
     plan.leaving = ClientPlan::Leaving::waits;
   }

@@ -52,8 +52,8 @@ std::size_t ClientPeer::complete_answers() const {
 // -- sending
 
 void ClientPeer::send_more() {
-  while (!waiting_ && !no_more_ && !left_ && !half_closed_ && !finished() && !saw_reset() &&
-         sending_ < plan_.requests.size()) {
+  while (!waiting_ && !no_more_ && !left_ && !ended_ && !half_closed_ && !finished() &&
+         !saw_reset() && sending_ < plan_.requests.size()) {
     const RequestPlan& request = plan_.requests[sending_];
     if (!plan_.pipelined && complete_answers() < sending_) return;
     std::uint64_t until = std::min<std::uint64_t>(request.wire.size(), request.stall_at);
@@ -128,6 +128,7 @@ void ClientPeer::look_at_answers() {
   }
   const bool all_answered = complete_answers() == plan_.requests.size();
   if (all_answered && !no_more_ && plan_.leaving != ClientPlan::Leaving::waits) {
+    ended_ = true;
     if (!half_closed_) close();
     return;
   }
@@ -136,6 +137,7 @@ void ClientPeer::look_at_answers() {
 
 void ClientPeer::on_eof() {
   reader_.feed_eof();
+  ended_ = true;
   close();
 }
 

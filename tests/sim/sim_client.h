@@ -72,6 +72,7 @@ class ClientPeer final : public SimPeer {
   bool continued_ = false;
   bool no_more_ = false;  // the worker said that it closes
   bool left_ = false;
+  bool ended_ = false;  // both sides are done, or the worker is
   bool half_closed_ = false;
   bool stalled_ = false;
 };

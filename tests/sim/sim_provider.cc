@@ -54,12 +54,13 @@ void ProviderPeer::look_for_request() {
   const bool early = plan->answer.fault == Fault::early &&
                      message.wire_end - message.wire_begin >= plan->answer.early_after;
   if (message.complete) provider_.check_request(message, *plan);
-  if (message.complete || early) begin_answer(*plan, message.complete);
+  if (message.complete || early) begin_answer(*plan, message);
 }
 
-void ProviderPeer::begin_answer(const RequestPlan& plan, bool whole) {
-  early_ = !whole;
-  serving_ = &provider_.add_serving({&plan, this, sent(), served_ == 0, whole});
+void ProviderPeer::begin_answer(const RequestPlan& plan, const Message& message) {
+  early_ = !message.complete;
+  serving_ = &provider_.add_serving(
+      {&plan, this, message.wire_begin, sent(), served_ == 0, message.complete});
   ++served_;
   ++generation_;
   played_ = 0;

@@ -24,7 +24,8 @@ class ProviderPeer;
 struct Serving {
   const RequestPlan* request = nullptr;
   ProviderPeer* peer = nullptr;
-  std::uint64_t answer_begin = 0;  // of what the peer sent in all
+  std::uint64_t request_begin = 0;  // of what the peer received in all
+  std::uint64_t answer_begin = 0;   // of what the peer sent in all
   bool first_of_connection = true;
   bool whole = false;  // the request came whole
 
@@ -39,8 +40,6 @@ class ProviderPeer final : public SimPeer {
 
   const Serving* current() const { return serving_; }
   bool ended_by_script() const { return ended_by_script_; }
-  // The script leaves the connection whole when so many bytes were read.
-  std::uint64_t served() const { return served_; }
 
  private:
   enum class Fate : std::uint8_t { lives, fin_at_next, reset_at_next };
@@ -48,7 +47,7 @@ class ProviderPeer final : public SimPeer {
   void on_bytes(std::string_view bytes) override;
   void on_eof() override;
   void look_for_request();
-  void begin_answer(const RequestPlan& plan, bool whole);
+  void begin_answer(const RequestPlan& plan, const Message& message);
   void play();
   void end_answer();
   void choose_fate();
