@@ -70,6 +70,7 @@ inline constexpr std::size_t kPriceFileBytes = 4u << 20;
 inline constexpr Nanos kConnectTimeout = 2 * base::kSecond;
 inline constexpr Nanos kIdleTimeout = 60 * base::kSecond;
 inline constexpr Nanos kTotalTimeout = 600 * base::kSecond;
+inline constexpr std::uint32_t kAttempts = 4;  // of one request
 inline constexpr Nanos kDrainTimeout = 25 * base::kSecond;
 
 // -- configuration (start-up and reload; a fault when reached)
@@ -80,6 +81,10 @@ inline constexpr std::size_t kConfigFaults = 100;           // told at once; the
 inline constexpr std::size_t kSecretFileBytes = 64 * 1024;  // what ${file:...} names
 inline constexpr std::size_t kApiKeyBytes = 4096;           // must fit a request head
 inline constexpr std::size_t kModelNameBytes = 128;
+inline constexpr std::size_t kTargetsPerRoute = 16;
+inline constexpr std::size_t kCredentialsPerProvider = 16;
+inline constexpr std::size_t kModelsPerKey = 64;  // each is compared with a request's model
+inline constexpr std::size_t kLabelsPerKey = 16;
 inline constexpr std::size_t kResolvedAddresses = 16;  // of one host name; the rest is dropped
 inline constexpr std::size_t kPassedSockets = 64;      // LISTEN_FDS
 inline constexpr Nanos kBindRetry = 200 * base::kMillisecond;  // a predecessor may still hold it

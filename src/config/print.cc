@@ -30,6 +30,8 @@ bool needs_quotes(const Key& key) {
     case Kind::base_url:
     case Kind::secret:
     case Kind::provider:
+    case Kind::instant:
+    case Kind::key_hash:
       return true;
     default:
       return false;
@@ -45,6 +47,30 @@ void print_section(const Section& from, std::string lead, Place at, std::string&
     out +=
         lead + std::string(key.name) + ": " + (needs_quotes(key) ? yaml_text(value) : value) + "\n";
     lead.assign(lead.size(), ' ');
+  }
+}
+
+// All but the one that the key `api_key` gave.
+void print_credentials(Provider& provider, std::string& out) {
+  bool first = true;
+  for (auto& credential : provider.credentials) {
+    const bool plain = &credential == provider.credentials.data() && !provider.api_key.empty();
+    if (plain || credential.api_key.empty()) continue;
+    if (first) out += "    api_keys:\n";
+    first = false;
+    print_section(
+        section("providers.NAME.api_keys[]"), "      - ", {.credential = &credential}, out);
+  }
+}
+
+void print_key(ClientKey& key, std::string& out) {
+  out += "  " + yaml_text(key.name) + ":\n";
+  print_section(section("keys.NAME"), "    ", {.key = &key}, out);
+  if (!key.models.empty()) out += "    models:\n";
+  for (const auto& model : key.models) out += "      - " + yaml_text(model) + "\n";
+  if (!key.labels.empty()) out += "    labels:\n";
+  for (const auto& label : key.labels) {
+    out += "      " + yaml_text(label.name) + ": " + yaml_text(label.value) + "\n";
   }
 }
 
@@ -93,6 +119,18 @@ std::string_view type_name(Kind kind) {
       return "secret";
     case Kind::provider:
       return "provider name";
+    case Kind::instant:
+      return "date";
+    case Kind::key_hash:
+      return "hex digits";
+    case Kind::credentials:
+      return "list";
+    case Kind::keys:
+      return "map";
+    case Kind::models:
+      return "list";
+    case Kind::labels:
+      return "map";
     case Kind::section:
       return "map";
     case Kind::listens:
@@ -118,7 +156,10 @@ std::string default_of(const Key& key) {
   Route route;
   Target target;
   std::string target_provider;
-  Place at{&snapshot, &listen, &provider, &route, &target, &target_provider};
+  Credential credential;
+  ClientKey client_key;
+  Place at{
+      &snapshot, &listen, &provider, &route, &target, &target_provider, &credential, &client_key};
   const std::string value = show(key, key.slot(at));
   return value.empty() ? "" : "`" + value + "`";
 }
@@ -129,8 +170,11 @@ std::string variable_of(const Section& from, const Key& key) {
   if (from.path.empty()) {
     return key.slot != nullptr || key.kind == Kind::listens ? "`" + variable_name(name) + "`" : "";
   }
-  if (key.slot == nullptr || from.path == "listen[]" || from.path == "routes[].targets[]")
-    return "";
+  for (const std::string_view list :
+       {"listen[]", "routes[].targets[]", "providers.NAME.api_keys[]", "keys.NAME"}) {
+    if (from.path == list) return "";
+  }
+  if (key.slot == nullptr) return "";
   if (from.path == "routes[]") return "`" + variable_name("routes.N." + name) + "`";
   return "`" + variable_name(std::string(from.path) + "." + name) + "`";
 }
@@ -215,6 +259,7 @@ std::string print_redacted(const Snapshot& snapshot) {
   for (auto& provider : copy.providers) {
     out += "  " + yaml_text(provider.name) + ":\n";
     print_section(section("providers.NAME"), "    ", {.provider = &provider}, out);
+    print_credentials(provider, out);
   }
   out += "routes:\n";
   for (auto& route : copy.routes) {
@@ -228,6 +273,8 @@ std::string print_redacted(const Snapshot& snapshot) {
                     out);
     }
   }
+  if (!copy.keys.empty()) out += "keys:\n";
+  for (auto& key : copy.keys) print_key(key, out);
   return out;
 }
 

@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "base/limits.h"
 #include "config/base_url.h"
+#include "config/reader_path.h"
 #include "config/value.h"
 #include "net/address.h"
 
@@ -14,14 +15,6 @@ namespace {
 
 constexpr std::string_view kDefaultListen = "127.0.0.1:8080";
 constexpr std::string_view kDefaultAdmin = "127.0.0.1:9090";
-
-std::string join(const std::string& path, std::string_view key) {
-  return path.empty() ? std::string(key) : path + "." + std::string(key);
-}
-
-std::string indexed(const std::string& path, std::size_t index) {
-  return path + "[" + std::to_string(index) + "]";
-}
 
 std::string_view name_of_kind(TreeNode::Kind kind) {
   switch (kind) {
@@ -41,21 +34,6 @@ std::string_view name_of_kind(TreeNode::Kind kind) {
 // mistake.
 bool is_quotable(const Key& key) {
   return key.kind != Kind::secret && key.kind != Kind::base_url;
-}
-
-bool is_provider_name(std::string_view name) {
-  if (name.empty() || name.size() > 63) return false;
-  for (std::size_t i = 0; i < name.size(); ++i) {
-    const char lowered = base::lower(name[i]);
-    const bool plain = (lowered >= 'a' && lowered <= 'z') || base::is_digit(name[i]);
-    const bool mark = i > 0 && (name[i] == '.' || name[i] == '_' || name[i] == '-');
-    if (!plain && !mark) return false;
-  }
-  return true;
-}
-
-std::string provider_path(const std::string& name) {
-  return "providers." + (is_provider_name(name) ? name : quote(name));
 }
 
 }  // namespace
@@ -80,6 +58,8 @@ Snapshot Reader::read(const TreeNode& root) {
   check_audit(root.find("audit"), snapshot);
   if (const TreeNode* node = root.find("providers")) read_providers(*node, snapshot);
   if (const TreeNode* node = root.find("routes")) read_routes(*node, snapshot);
+  if (const TreeNode* node = root.find("keys")) read_keys(*node, snapshot);
+  check_access(root, snapshot);
   return snapshot;
 }
 
@@ -239,31 +219,18 @@ void Reader::read_providers(const TreeNode& node, Snapshot& snapshot) {
 }
 
 void Reader::read_provider(const Entry& entry, Snapshot& snapshot) {
-  if (!is_provider_name(entry.key)) {
-    faults_.add(entry.line,
-                provider_path(entry.key) +
-                    ": a name is 1 to 63 of a-z A-Z 0-9 . _ - and begins with a letter or digit");
-  }
+  const std::string path = path_of_entry("providers", entry.key);
+  if (!is_name(entry.key)) faults_.add(entry.line, path + ": " + std::string(kNameRule));
   Provider provider;
   provider.name = entry.key;
   Place at{.snapshot = &snapshot, .provider = &provider};
   TreeNode keys = entry.value;
   if (keys.line == 0 || keys.is(TreeNode::Kind::map))
     keys.line = entry.line;  // "is missing" is told at the name
-  read_section(section("providers.NAME"), keys, provider_path(entry.key), at);
-  check_key_is_protected(entry, provider);
+  read_section(section("providers.NAME"), keys, path, at);
+  read_credentials(entry, path, provider);
+  check_keys_are_protected(entry, path, provider);
   snapshot.providers.push_back(std::move(provider));
-}
-
-void Reader::check_key_is_protected(const Entry& entry, const Provider& provider) {
-  if (provider.api_key.empty() || provider.host.empty() || provider.is_private) return;
-  if (is_loopback_host(provider.host)) return;
-  const TreeNode* key = entry.value.find("api_key");
-  tell(key == nullptr ? entry.value : *key,
-       provider_path(entry.key) + ".api_key",
-       "would cross the network in plain text: base_url is http and its host is not this one; if "
-       "the "
-       "network in between is trusted, write private: true");
 }
 
 void Reader::read_routes(const TreeNode& node, Snapshot& snapshot) {
@@ -309,6 +276,7 @@ void Reader::read_targets(const TreeNode& node,
   for (std::size_t i = 0; i < node.items.size(); ++i) {
     read_target(node.items[i], indexed(path, i), snapshot, route);
   }
+  check_order(node, path, route);
 }
 
 void Reader::read_target(const TreeNode& node,

@@ -46,10 +46,25 @@ class Reader {
                     Route& route);
   void read_target(const TreeNode& node, const std::string& path, Snapshot& snapshot, Route& route);
 
+  // -- who may ask, and with whose key we ask (reader_policy.cc)
+  void read_credentials(const Entry& entry, const std::string& path, Provider& provider);
+  void read_credential(const TreeNode& node,
+                       const std::string& path,
+                       std::size_t index,
+                       Provider& provider);
+  void read_keys(const TreeNode& node, Snapshot& snapshot);
+  void read_key(const Entry& entry, Snapshot& snapshot);
+  void read_models(const TreeNode& node, const std::string& path, ClientKey& key);
+  void read_labels(const TreeNode& node, const std::string& path, ClientKey& key);
+
   // -- what one value alone cannot show
   void check_audit(const TreeNode* node, const Snapshot& snapshot);
   void check_admin(const TreeNode* node, const Snapshot& snapshot);
-  void check_key_is_protected(const Entry& entry, const Provider& provider);
+  void check_keys_are_protected(const Entry& entry,
+                                const std::string& path,
+                                const Provider& provider);
+  void check_order(const TreeNode& node, const std::string& path, const Route& route);
+  void check_access(const TreeNode& root, const Snapshot& snapshot);
 
   const Environment& environment_;
   Faults& faults_;

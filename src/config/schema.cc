@@ -80,6 +80,21 @@ constexpr Key kRootKeys[] = {
      .help = "A price table in the form of `config/prices.json`. Empty: the one that was built "
              "in."},
     {.name = "audit", .kind = Kind::section, .help = "The audit file (see `audit`)."},
+    {.name = "access",
+     .kind = Kind::choice,
+     .slot = [](Place& at) -> Slot { return &at.snapshot->access; },
+     .words = "auto|open|keys|bring",
+     .help = "Who may ask. `keys`: holders of a key from `keys`; `open`: whoever can connect, on "
+             "loopback and Unix sockets only; `bring`: those too who bring a key of their own for "
+             "the provider with `client_key`; `auto`: `keys` where there are keys, else `open`."},
+    {.name = "key_secret",
+     .kind = Kind::secret,
+     .slot = [](Place& at) -> Slot { return &at.snapshot->key_secret; },
+     .help = "The secret under which keys are hashed, the same for as long as the hashes are to be "
+             "good. `headrace key new` proposes one."},
+    {.name = "keys",
+     .kind = Kind::keys,
+     .help = "Who may ask for what: a map from a name to a key (see `keys.NAME`)."},
     {.name = "providers",
      .kind = Kind::providers,
      .help = "Where answers come from: a map from a name to a provider (see `providers.NAME`).",
@@ -217,10 +232,38 @@ constexpr Key kProviderKeys[] = {
      .help = "Sent to this provider only, never logged. Best `\"${NAME}\"` or `\"${file:/path}\"`. "
              "Empty: "
              "none. Over plain http to loopback or a `private` provider only."},
+    {.name = "api_keys",
+     .kind = Kind::credentials,
+     .help = "More of them, which share the requests: a list of secrets and of maps (see "
+             "`providers.NAME.api_keys[]`)."},
+    {.name = "client_key",
+     .kind = Kind::boolean,
+     .slot = [](Place& at) -> Slot { return &at.provider->takes_client_key; },
+     .help = "A key that a client brought (`access: bring`) is sent to this provider, in place of "
+             "ours, and to no other."},
     {.name = "private",
      .kind = Kind::boolean,
      .slot = [](Place& at) -> Slot { return &at.provider->is_private; },
      .help = "The network to this provider is trusted: an API key may cross it without TLS."},
+};
+
+constexpr Key kCredentialKeys[] = {
+    {.name = "name",
+     .kind = Kind::text,
+     .slot = [](Place& at) -> Slot { return &at.credential->name; },
+     .help = "What metrics and logs call it. Without one: `key1` for the first of the list, and so "
+             "on."},
+    {.name = "api_key",
+     .kind = Kind::secret,
+     .slot = [](Place& at) -> Slot { return &at.credential->api_key; },
+     .help = "As `providers.NAME.api_key`.",
+     .required = true},
+    {.name = "weight",
+     .kind = Kind::integer,
+     .slot = [](Place& at) -> Slot { return &at.credential->weight; },
+     .least = 1,
+     .most = 1000,
+     .help = "Its share of the requests, against the other weights."},
 };
 
 constexpr Key kRouteKeys[] = {
@@ -258,6 +301,12 @@ constexpr Key kRouteKeys[] = {
      .least = kMillisecond,
      .most = 24 * kHour,
      .help = "The whole request, with every retry."},
+    {.name = "attempts",
+     .kind = Kind::integer,
+     .slot = [](Place& at) -> Slot { return &at.route->attempts; },
+     .least = 1,
+     .most = 16,
+     .help = "How often one request is tried at most, on all targets together."},
     {.name = "reasoning_is_useful",
      .kind = Kind::boolean,
      .slot = [](Place& at) -> Slot { return &at.route->reasoning_is_useful; },
@@ -274,6 +323,66 @@ constexpr Key kTargetKeys[] = {
      .kind = Kind::model,
      .slot = [](Place& at) -> Slot { return &at.target->model; },
      .help = "Sent to the provider instead of the client's model. Empty: the client's."},
+    {.name = "priority",
+     .kind = Kind::integer,
+     .slot = [](Place& at) -> Slot { return &at.target->priority; },
+     .least = 1,
+     .most = 100,
+     .words = "auto",
+     .help = "Lower ones are asked first; equal ones share the requests by weight. `auto`: its "
+             "place in the list, from 1."},
+    {.name = "weight",
+     .kind = Kind::integer,
+     .slot = [](Place& at) -> Slot { return &at.target->weight; },
+     .least = 1,
+     .most = 1000,
+     .help = "Its share among the targets of the same priority."},
+};
+
+constexpr Key kClientKeyKeys[] = {
+    {.name = "hash",
+     .kind = Kind::key_hash,
+     .slot = [](Place& at) -> Slot { return &at.key->hash; },
+     .help = "HMAC-SHA256 of the key under `key_secret`: 64 hex digits, as `headrace key new` "
+             "prints them.",
+     .required = true},
+    {.name = "models",
+     .kind = Kind::models,
+     .help = "The models it may ask for: exact, or patterns with `*`. Without: all."},
+    {.name = "rpm",
+     .kind = Kind::integer,
+     .slot = [](Place& at) -> Slot { return &at.key->requests_per_minute; },
+     .least = 1,
+     .most = 100'000'000,
+     .words = "unlimited",
+     .help = "Requests a minute."},
+    {.name = "tpm",
+     .kind = Kind::integer,
+     .slot = [](Place& at) -> Slot { return &at.key->tokens_per_minute; },
+     .least = 1,
+     .most = 2'000'000'000,
+     .words = "unlimited",
+     .help = "Tokens a minute, of questions and answers."},
+    {.name = "concurrency",
+     .kind = Kind::integer,
+     .slot = [](Place& at) -> Slot { return &at.key->concurrency; },
+     .least = 1,
+     .most = 1'000'000,
+     .words = "unlimited",
+     .help = "Requests at the same time."},
+    {.name = "expires",
+     .kind = Kind::instant,
+     .slot = [](Place& at) -> Slot { return &at.key->expires; },
+     .words = "never",
+     .help = "When it stops being good: `2030-01-31` (at its first moment), or "
+             "`2030-01-31T18:00:00Z`."},
+    {.name = "disabled",
+     .kind = Kind::boolean,
+     .slot = [](Place& at) -> Slot { return &at.key->disabled; },
+     .help = "Refused as if it did not exist."},
+    {.name = "labels",
+     .kind = Kind::labels,
+     .help = "Words for reports, such as `{team: search}`; at most 16."},
 };
 
 constexpr Section kSections[] = {
@@ -289,8 +398,15 @@ constexpr Section kSections[] = {
      "A provider. The name is 1 to 63 of `a-z A-Z 0-9 . _ -`, begins with a letter or digit, and "
      "appears "
      "in metrics."},
+    {"providers.NAME.api_keys[]",
+     kCredentialKeys,
+     "One of several keys for a provider. A plain secret is short for `{api_key: secret}`."},
     {"routes[]", kRouteKeys, "A route."},
     {"routes[].targets[]", kTargetKeys, "A target. A plain name is short for `{provider: name}`."},
+    {"keys.NAME",
+     kClientKeyKeys,
+     "A key for clients. The name follows the rules of providers' names. Limits are exact over all "
+     "workers and survive a reload."},
 };
 
 // Edits (insert, delete, replace, swap of neighbours) between two short words.
@@ -324,6 +440,8 @@ template <typename Number>
 std::string show_number(const Key& key, Number value) {
   if (key.kind == Kind::duration) return format_duration(static_cast<Nanos>(value));
   if (key.kind == Kind::size) return format_size(static_cast<std::uint64_t>(value));
+  if (key.kind == Kind::instant && value != 0)
+    return format_instant(static_cast<std::int64_t>(value));
   if (key.kind == Kind::mode) return format_mode(static_cast<std::uint32_t>(value));
   if (value == 0 && !key.words.empty()) return std::string(key.words);
   return std::to_string(value);

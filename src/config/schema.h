@@ -26,12 +26,18 @@ enum class Kind : std::uint8_t {
   address,  // of a listening socket
   base_url,
   secret,
-  provider,   // the name of a configured provider
-  section,    // a map with keys of its own
-  listens,    // "address", or a list of addresses and maps
-  providers,  // a map from name to provider
-  routes,     // a list of maps
-  targets,    // a list of provider names and maps
+  provider,     // the name of a configured provider
+  instant,      // a date, or a date and time of UTC
+  key_hash,     // what is stored of a client's key
+  section,      // a map with keys of its own
+  listens,      // "address", or a list of addresses and maps
+  providers,    // a map from name to provider
+  routes,       // a list of maps
+  targets,      // a list of provider names and maps
+  credentials,  // a list of secrets and maps
+  keys,         // a map from name to key
+  models,       // a list of models
+  labels,       // a map from name to text
 };
 
 // The objects that a section's keys fill. Only those of the section at hand are set.
@@ -43,6 +49,8 @@ struct Place {
   Target* target = nullptr;
   std::string* target_provider =
       nullptr;  // a target names its provider; the snapshot holds the index
+  Credential* credential = nullptr;
+  ClientKey* key = nullptr;
 };
 
 using Slot = std::variant<bool*,
@@ -53,7 +61,8 @@ using Slot = std::variant<bool*,
                           Backend*,
                           Busy*,
                           Pin*,
-                          HalfClose*>;
+                          HalfClose*,
+                          Access*>;
 
 struct Key {
   std::string_view name;
@@ -68,8 +77,8 @@ struct Key {
 };
 
 struct Section {
-  std::string_view
-      path;  // "", "io", "listen[]", "providers.NAME", "routes[]", "routes[].targets[]"
+  std::string_view path;  // "", "io", "listen[]", "providers.NAME", "routes[]",
+                          // "routes[].targets[]", "keys.NAME"
   std::span<const Key> keys;
   std::string_view help;
 

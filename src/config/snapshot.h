@@ -19,6 +19,8 @@ enum class Backend : std::uint8_t { automatic, io_uring, epoll };
 enum class Busy : std::uint8_t { automatic, always, off };
 enum class Pin : std::uint8_t { automatic, on, off };  // config/host.h decides `automatic`
 enum class HalfClose : std::uint8_t { cancel, ignore };
+// Who may ask. `automatic`: holders of a key where there are keys, else whoever can connect.
+enum class Access : std::uint8_t { automatic, open, keys, bring };
 
 // A place to listen: "127.0.0.1:8080", "[::1]:8080", "unix:/run/headrace.sock", "unix:@name".
 struct Listen {
@@ -52,6 +54,13 @@ struct AuditOptions {
   bool required = false;  // rather refuse requests (or to start) than lose a record
 };
 
+// What we show to a provider. A provider has one or several; each goes to it alone.
+struct Credential {
+  std::string name;     // for metrics and logs
+  std::string api_key;  // never logged; empty: none is sent
+  std::uint32_t weight = 1;
+};
+
 struct Provider {
   std::string name;
   std::string dialect = "openai";
@@ -61,7 +70,9 @@ struct Provider {
   std::uint16_t port = 80;
   std::string authority;  // the Host field we send
   std::string base_path;  // "/v1", no trailing slash
-  std::string api_key;    // never logged
+  std::string api_key;    // never logged; the first of `credentials`, unless it is empty
+  std::vector<Credential> credentials;  // as read: never empty
+  bool takes_client_key = false;        // a key that a client brought was brought for this one
   bool is_private =
       false;  // plaintext with a key is allowed only to loopback or a private provider
   std::vector<sockaddr_storage>
@@ -69,9 +80,11 @@ struct Provider {
 };
 
 struct Target {
-  std::string name;          // metric label: provider, or provider/model
-  std::size_t provider = 0;  // index into Snapshot::providers
-  std::string model;         // sent instead of the client's; empty: as it came
+  std::string name;            // metric label: provider, or provider/model
+  std::size_t provider = 0;    // index into Snapshot::providers
+  std::string model;           // sent instead of the client's; empty: as it came
+  std::uint32_t priority = 0;  // lower first, equal ones share by weight; 0: its place in the list
+  std::uint32_t weight = 1;
 };
 
 struct Route {
@@ -81,7 +94,26 @@ struct Route {
   Nanos first_token_timeout = 0;  // 0: off
   Nanos idle_timeout = base::limits::kIdleTimeout;
   Nanos total_timeout = base::limits::kTotalTimeout;
-  bool reasoning_is_useful = false;  // a reasoning delta reaches the commit point
+  std::uint32_t attempts = base::limits::kAttempts;  // at most, for one request
+  bool reasoning_is_useful = false;                  // a reasoning delta reaches the commit point
+};
+
+struct Label {
+  std::string name;
+  std::string value;
+};
+
+// A key that we gave to a client, known only by its keyed hash.
+struct ClientKey {
+  std::string name;
+  std::string hash;                       // HMAC-SHA256 under Snapshot::key_secret, 64 hex digits
+  std::vector<std::string> models;        // exact or globs; empty: all
+  std::uint32_t requests_per_minute = 0;  // 0: no limit, for each of the three
+  std::uint32_t tokens_per_minute = 0;
+  std::uint32_t concurrency = 0;
+  std::int64_t expires = 0;  // seconds since 1970; 0: never
+  bool disabled = false;
+  std::vector<Label> labels;
 };
 
 struct Snapshot {
@@ -98,6 +130,9 @@ struct Snapshot {
   std::string prices;         // a file in the form of config/prices.json; empty: the built-in one
   Nanos drain_timeout = base::limits::kDrainTimeout;
   Nanos drain_delay = 0;
+  Access access = Access::automatic;
+  std::string key_secret;  // never logged
+  std::vector<ClientKey> keys;
   std::vector<Provider> providers;
   std::vector<Route> routes;
   std::uint64_t epoch = 0;  // counts up with every snapshot that goes live

@@ -1,5 +1,8 @@
 #include "config/units.h"
 
+#include <algorithm>
+#include <array>
+#include <chrono>
 #include <iterator>
 
 #include "base/bytes.h"
@@ -124,6 +127,46 @@ std::string format_mode(std::uint32_t mode) {
   std::string text = "0000";
   for (std::size_t i = 3; i > 0; --i, mode /= 8) text[i] = static_cast<char>('0' + mode % 8);
   return text;
+}
+
+std::optional<std::int64_t> parse_instant(std::string_view text, std::string* advice) {
+  advise(advice, "is not a date; write \"2030-01-31\" or \"2030-01-31T18:00:00Z\"");
+  const std::string_view pattern = "dddd-dd-ddTdd:dd:ddZ";
+  if (text.size() != 10 && text.size() != pattern.size()) return std::nullopt;
+  std::array<int, 6> fields{};
+  std::size_t field = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (pattern[i] != 'd') {
+      if (text[i] != pattern[i]) return std::nullopt;
+      ++field;
+    } else {
+      if (!base::is_digit(text[i])) return std::nullopt;
+      fields[field] = fields[field] * 10 + (text[i] - '0');
+    }
+  }
+  const std::chrono::year_month_day day{std::chrono::year(fields[0]),
+                                        std::chrono::month(static_cast<unsigned>(fields[1])),
+                                        std::chrono::day(static_cast<unsigned>(fields[2]))};
+  const bool is_time = fields[3] < 24 && fields[4] < 60 && fields[5] < 60;
+  // Zero stands for "never", and the past is no use.
+  if (!day.ok() || !is_time || fields[0] < 2000) return std::nullopt;
+  const std::int64_t days = std::chrono::sys_days(day).time_since_epoch().count();
+  if (advice != nullptr) advice->clear();
+  return ((days * 24 + fields[3]) * 60 + fields[4]) * 60 + fields[5];
+}
+
+std::string format_instant(std::int64_t seconds) {
+  constexpr std::int64_t kDay = 24 * 3600;
+  const std::chrono::year_month_day day{std::chrono::sys_days(std::chrono::days(seconds / kDay))};
+  const std::int64_t rest = seconds % kDay;
+  const auto padded = [](std::int64_t number, std::size_t width) {
+    std::string digits = std::to_string(number);
+    return std::string(width - std::min(width, digits.size()), '0') + digits;
+  };
+  return padded(static_cast<int>(day.year()), 4) + "-" +
+         padded(static_cast<unsigned>(day.month()), 2) + "-" +
+         padded(static_cast<unsigned>(day.day()), 2) + "T" + padded(rest / 3600, 2) + ":" +
+         padded(rest / 60 % 60, 2) + ":" + padded(rest % 60, 2) + "Z";
 }
 
 }  // namespace headrace::config

@@ -23,4 +23,8 @@ std::string format_size(std::uint64_t bytes);
 std::optional<std::uint32_t> parse_mode(std::string_view text, std::string* advice);
 std::string format_mode(std::uint32_t mode);
 
+// Seconds since 1970 of "2030-01-31" or "2030-01-31T18:00:00Z"; and back, in the longer form.
+std::optional<std::int64_t> parse_instant(std::string_view text, std::string* advice);
+std::string format_instant(std::int64_t seconds);
+
 }  // namespace headrace::config

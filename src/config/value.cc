@@ -55,6 +55,8 @@ std::string assign_number(const Key& key, const std::string& text, const Slot& s
   std::optional<std::int64_t> number;
   if (key.kind == Kind::duration) {
     number = parse_duration(text, &advice);
+  } else if (key.kind == Kind::instant) {
+    number = parse_instant(text, &advice);
   } else {
     const auto count = key.kind == Kind::size ? parse_size(text, &advice)
                        : key.kind == Kind::mode
@@ -69,7 +71,7 @@ std::string assign_number(const Key& key, const std::string& text, const Slot& s
     if (!key.words.empty()) advice += " nor \"" + std::string(key.words) + "\"";
   }
   if (!number) return advice;
-  if (key.kind != Kind::mode) advice = check_bounds(key, *number);
+  if (key.kind != Kind::mode && key.kind != Kind::instant) advice = check_bounds(key, *number);
   if (advice.empty()) store_number(*number, slot);
   return advice;
 }
@@ -141,7 +143,8 @@ std::string assign_address(const Key& key, const std::string& text, const Slot& 
   return {};
 }
 
-std::string assign_secret(const std::string& text, const Slot& slot) {
+std::string assign_secret(const Key& key, const std::string& text, const Slot& slot) {
+  if (key.required && text.empty()) return "is empty; give a key, or remove it";
   if (text.size() > base::limits::kApiKeyBytes) {
     return "is longer than " + std::to_string(base::limits::kApiKeyBytes) + " bytes";
   }
@@ -152,6 +155,19 @@ std::string assign_secret(const std::string& text, const Slot& slot) {
   }
   text_field(slot) = text;
   return {};
+}
+
+std::string assign_hash(const std::string& text, const Slot& slot) {
+  constexpr std::size_t kDigits = 64;
+  std::string& field = text_field(slot);
+  field.clear();
+  for (const char c : text) {
+    if (base::hex_value(c) < 0) break;
+    field += base::lower(c);
+  }
+  if (field.size() == kDigits && text.size() == kDigits) return {};
+  field.clear();
+  return "is no hash of a key, which is 64 hex digits; `headrace key new` prints one";
 }
 
 std::string assign_base_url(const std::string& text, const Slot& slot, Provider& provider) {
@@ -173,6 +189,7 @@ std::string assign(const Key& key, const std::string& text, Place& at) {
     case Kind::duration:
     case Kind::size:
     case Kind::mode:
+    case Kind::instant:
       return assign_number(key, text, slot);
     case Kind::choice:
       return assign_choice(key, text, slot);
@@ -183,7 +200,9 @@ std::string assign(const Key& key, const std::string& text, Place& at) {
     case Kind::address:
       return assign_address(key, text, slot);
     case Kind::secret:
-      return assign_secret(text, slot);
+      return assign_secret(key, text, slot);
+    case Kind::key_hash:
+      return assign_hash(text, slot);
     case Kind::base_url:
       return assign_base_url(text, slot, *at.provider);
     case Kind::section:
@@ -191,6 +210,10 @@ std::string assign(const Key& key, const std::string& text, Place& at) {
     case Kind::providers:
     case Kind::routes:
     case Kind::targets:
+    case Kind::credentials:
+    case Kind::keys:
+    case Kind::models:
+    case Kind::labels:
       break;
   }
   HEADRACE_ASSERT(false && "a kind with structure has no slot");

@@ -21,7 +21,9 @@ struct Everything {
   Route route;
   Target target;
   std::string target_provider;
-  Place place{&snapshot, &listen, &provider, &route, &target, &target_provider};
+  Credential credential;
+  ClientKey key;
+  Place place{&snapshot, &listen, &provider, &route, &target, &target_provider, &credential, &key};
 };
 
 TEST_CASE("no section has a key twice, and every key is explained") {

@@ -77,5 +77,28 @@ TEST_CASE("a mode is three octal digits") {
   }
 }
 
+TEST_CASE("an instant is a day or a second of UTC, and is written back in full") {
+  CHECK(parse_instant("2030-01-31", nullptr) == 1896048000);
+  CHECK(parse_instant("2030-01-31T18:00:01Z", nullptr) == 1896112801);
+  CHECK(parse_instant("2024-02-29", nullptr) == 1709164800);
+  CHECK(format_instant(1896112801) == "2030-01-31T18:00:01Z");
+  CHECK(format_instant(946684800) == "2000-01-01T00:00:00Z");
+  for (const auto* text : {"",
+                           "2030-1-31",
+                           "2030-02-30",
+                           "2025-02-29",
+                           "2030-13-01",
+                           "2030-01-31T24:00:00Z",
+                           "2030-01-31T18:60:00Z",
+                           "2030-01-31T18:00:00",
+                           "2030-01-31 18:00:00Z",
+                           "1999-12-31"}) {
+    std::string advice;
+    CAPTURE(text);
+    CHECK_FALSE(parse_instant(text, &advice));
+    CHECK(advice.find("2030-01-31") != std::string::npos);
+  }
+}
+
 }  // namespace
 }  // namespace headrace::config
