@@ -6,7 +6,8 @@
 // Both kinds share the layout. A request has exactly one request record, refused or not, and each
 // attempt has one attempt record with the same request id, pushed before it. A field that does not
 // apply holds its "absent" value, which differs from 0. Sums saturate at the largest value of their
-// type.
+// type. A third kind, TextRecord, adds what has no fixed size: it may come once for a request and
+// once for an attempt, before the record it belongs to.
 //
 // Within one version fields never move and only take over reserved bytes; anything else raises the
 // version.
@@ -22,7 +23,7 @@ inline constexpr std::uint8_t kRecordVersion = 1;
 
 // 0 is never written, so that untouched memory cannot pass for a record. Readers skip kinds they do
 // not know.
-enum class RecordKind : std::uint8_t { request = 1, attempt = 2 };
+enum class RecordKind : std::uint8_t { request = 1, attempt = 2, text = 3 };
 
 // Index into Record::tokens. The classes are disjoint: their sum is everything that was billed.
 enum class TokenClass : std::uint8_t {
@@ -54,10 +55,13 @@ inline constexpr std::uint32_t kHoldFull = 1u << 7;  // committed because the ho
 inline constexpr std::uint32_t kUsageEstimated = 1u << 8;  // tokens are ours, not the provider's
 inline constexpr std::uint32_t kClientReused = 1u << 9;  // not the first request of its connection
 inline constexpr std::uint32_t kWon = 1u << 10;  // attempt: its bytes are what the client saw
+inline constexpr std::uint32_t kCostReported = 1u << 11;   // the cost is the provider's own figure
+inline constexpr std::uint32_t kCostUncertain = 1u << 12;  // the price was not surely the right one
 }  // namespace record_flag
 
 inline constexpr std::int64_t kNoStamp = -1;             // the phase was not reached
 inline constexpr std::uint32_t kNoTokens = UINT32_MAX;   // not reported; 0 means "reported as none"
+inline constexpr std::int64_t kNoCost = -1;              // unknown; 0 means "it cost nothing"
 inline constexpr std::uint32_t kNoId = UINT32_MAX;       // of 32-bit ids
 inline constexpr std::uint16_t kNoShortId = UINT16_MAX;  // of 16-bit ids
 inline constexpr std::uint32_t kNoDuration = UINT32_MAX;  // of 32-bit lengths of time
@@ -86,7 +90,7 @@ struct Record {
   std::int64_t settled_ns = kNoStamp;              // nothing is left to do; always present
 
   // -- how much
-  std::int64_t cost_picodollars = 0;
+  std::int64_t cost_picodollars = kNoCost;
   std::int64_t upstream_wait_ns = 0;  // time in which only the upstream could have gone on
   std::uint32_t tokens[kTokenClasses] = {kNoTokens,
                                          kNoTokens,
@@ -164,5 +168,38 @@ static_assert(offsetof(Record, blame) == 225);
 static_assert(offsetof(Record, attempts) == 226);
 static_assert(offsetof(Record, attempt) == 227);
 static_assert(offsetof(Record, reserved) == 228);
+
+inline constexpr std::uint8_t kNoAttempt = UINT8_MAX;  // TextRecord: of the request itself
+inline constexpr std::size_t kTextBytes = 220;
+inline constexpr std::size_t kTextModelBytes = 128;  // longer names are cut
+
+// Lies in a slot of the ring as a Record does, and begins like one.
+struct TextRecord {
+  std::uint8_t version = kRecordVersion;
+  RecordKind kind = RecordKind::text;
+  std::uint16_t worker = 0;
+  std::uint32_t epoch = 0;
+  std::uint64_t sequence = 0;
+  std::uint8_t request_id[16] = {};
+  std::uint8_t attempt = kNoAttempt;   // the number of the attempt it belongs to
+  std::uint8_t model_bytes = 0;        // the model as the client sent it: the first bytes of text
+  std::uint8_t provider_id_bytes = 0;  // the provider's request id: the bytes behind them
+  std::uint8_t reserved = 0;           // zero
+  char text[kTextBytes] = {};
+};
+
+static_assert(sizeof(TextRecord) == sizeof(Record));
+static_assert(alignof(TextRecord) == alignof(Record));
+static_assert(std::is_trivially_copyable_v<TextRecord>);
+static_assert(std::is_standard_layout_v<TextRecord>);
+static_assert(offsetof(TextRecord, worker) == offsetof(Record, worker));
+static_assert(offsetof(TextRecord, epoch) == offsetof(Record, epoch));
+static_assert(offsetof(TextRecord, sequence) == offsetof(Record, sequence));
+static_assert(offsetof(TextRecord, request_id) == offsetof(Record, request_id));
+static_assert(offsetof(TextRecord, attempt) == 32);
+static_assert(offsetof(TextRecord, model_bytes) == 33);
+static_assert(offsetof(TextRecord, provider_id_bytes) == 34);
+static_assert(offsetof(TextRecord, reserved) == 35);
+static_assert(offsetof(TextRecord, text) == 36);
 
 }  // namespace headrace

@@ -9,7 +9,11 @@
 // header). Neither waits, allocates or calls the kernel. Full is not an error: push() drops the
 // record, counts the drop and says so.
 //
-//   offset    0  RingHeader::magic, layout, record size, capacity, worker
+// The consumer takes records in two steps: read() copies them out, release() gives their slots back
+// once nothing can be lost any more. What was read and not released is there again for the next
+// process. pop() does both.
+//
+//   offset    0  RingHeader::magic, layout, record size, capacity, worker, id
 //           128  head (producer), drops
 //           256  tail (consumer)
 //           384  records[capacity]
@@ -46,6 +50,7 @@ struct RingHeader {
   std::uint64_t capacity;
   std::uint32_t worker;
   std::uint32_t record_version;
+  std::uint64_t id;  // of this ring, so that its records are known from those of another life
 
   alignas(kLinePair) std::atomic<std::uint64_t> head;  // records pushed since the ring was made
   std::atomic<std::uint64_t> drops;                    // records lost because it was full
@@ -55,6 +60,7 @@ struct RingHeader {
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 static_assert(sizeof(std::atomic<std::uint64_t>) == 8);
 static_assert(sizeof(RingHeader) == 3 * kLinePair);
+static_assert(offsetof(RingHeader, id) == 32);
 static_assert(offsetof(RingHeader, head) == 128);
 static_assert(offsetof(RingHeader, drops) == 136);
 static_assert(offsetof(RingHeader, tail) == 256);
@@ -71,7 +77,10 @@ class RecordRing {
 
   // Makes an empty ring in `memory` and attaches to it.
   // REQUIRES: memory aligned to kLinePair and bytes_for(capacity) long, capacity a power of two.
-  void format(std::span<std::byte> memory, std::size_t capacity, std::uint32_t worker) {
+  void format(std::span<std::byte> memory,
+              std::size_t capacity,
+              std::uint32_t worker,
+              std::uint64_t id = 0) {
     HEADRACE_ASSERT(std::has_single_bit(capacity));
     HEADRACE_ASSERT(memory.size() >= bytes_for(capacity));
     HEADRACE_ASSERT(is_aligned(memory));
@@ -81,6 +90,7 @@ class RecordRing {
     header->capacity = capacity;
     header->worker = worker;
     header->record_version = kRecordVersion;
+    header->id = id;
     // The magic last: a ring that is being made is not yet one for somebody who attaches.
     std::atomic_ref(header->magic).store(RingHeader::kMagic, std::memory_order_release);
     adopt(header);
@@ -95,6 +105,7 @@ class RecordRing {
     const auto magic = std::atomic_ref(header->magic).load(std::memory_order_acquire);
     if (magic != RingHeader::kMagic || header->layout != RingHeader::kLayout) return refused;
     if (header->record_bytes != sizeof(Record)) return refused;
+    if (header->record_version != kRecordVersion) return refused;
     const std::uint64_t capacity = header->capacity;
     if (!std::has_single_bit(capacity)) return refused;
     if (capacity > (memory.size() - sizeof(RingHeader)) / sizeof(Record)) return refused;
@@ -108,6 +119,9 @@ class RecordRing {
   bool attached() const { return header_ != nullptr; }
   std::size_t capacity() const { return static_cast<std::size_t>(mask_ + 1); }
   std::uint32_t worker() const { return header_->worker; }
+  std::uint64_t id() const { return header_->id; }
+  // Where the producer's numbering goes on: every record has a number, lost ones too.
+  std::uint64_t next_sequence() const { return pushed() + drops(); }
 
   // Producer. False: the ring was full and the record is lost.
   bool push(const Record& record) {
@@ -126,8 +140,16 @@ class RecordRing {
     return true;
   }
 
-  // Consumer. Copies out as many records as are there and fit, oldest first; returns how many.
-  std::size_t pop(std::span<Record> out) {
+  // Producer. Whether `count` more records would find room now.
+  bool has_room(std::size_t count) {
+    if (next_head_ - seen_tail_ + count <= mask_ + 1) return true;
+    seen_tail_ = header_->tail.load(std::memory_order_acquire);
+    return next_head_ - seen_tail_ + count <= mask_ + 1;
+  }
+
+  // Consumer. Copies out as many records as are there, were not read yet and fit, oldest first;
+  // returns how many. Their slots stay taken until release().
+  std::size_t read(std::span<Record> out) {
     std::size_t count = 0;
     while (count < out.size()) {
       if (next_tail_ == seen_head_) {
@@ -137,7 +159,26 @@ class RecordRing {
       }
       std::memcpy(&out[count++], &records_[next_tail_++ & mask_], sizeof(Record));
     }
-    if (count != 0) header_->tail.store(next_tail_, std::memory_order_release);
+    return count;
+  }
+  // Consumer. The place of the next record to read, and the first that is not released: they count
+  // records since the ring was made.
+  std::uint64_t read_position() const { return next_tail_; }
+  std::uint64_t released_position() const { return released_; }
+
+  // Consumer. Gives back the slots of all records before `position`.
+  // REQUIRES: between what was released and what was read.
+  void release(std::uint64_t position) {
+    HEADRACE_ASSERT(position >= released_ && position <= next_tail_);
+    if (position == released_) return;
+    released_ = position;
+    header_->tail.store(position, std::memory_order_release);
+  }
+
+  // Consumer. Both at once.
+  std::size_t pop(std::span<Record> out) {
+    const std::size_t count = read(out);
+    release(next_tail_);
     return count;
   }
 
@@ -155,7 +196,7 @@ class RecordRing {
     records_ = reinterpret_cast<Record*>(reinterpret_cast<std::byte*>(header) + sizeof(RingHeader));
     mask_ = header->capacity - 1;
     next_head_ = seen_head_ = header->head.load(std::memory_order_acquire);
-    next_tail_ = seen_tail_ = header->tail.load(std::memory_order_acquire);
+    next_tail_ = released_ = seen_tail_ = header->tail.load(std::memory_order_acquire);
   }
 
   RingHeader* header_ = nullptr;
@@ -165,6 +206,7 @@ class RecordRing {
   std::uint64_t seen_tail_ = 0;                     // and what it last saw of the consumer
   alignas(kLinePair) std::uint64_t next_tail_ = 0;  // consumer's own
   std::uint64_t seen_head_ = 0;                     // and what it last saw of the producer
+  std::uint64_t released_ = 0;                      // what the producer was told
 };
 
 }  // namespace headrace::telemetry

@@ -1,6 +1,7 @@
-// RingMemory: zeroed, page-aligned memory for one ring, from the kernel. A memfd, so that
-// /proc/<pid>/fd lets an outside program map the ring of a running gateway read-only; where
-// memfd_create is forbidden, plain anonymous memory. Made at start-up, by the thread that composes
+// RingMemory: zeroed, page-aligned memory for one ring, from the kernel: a file on tmpfs
+// (ring_file.h), or one of its own. That is a memfd, so that /proc/<pid>/fd lets an outside program
+// map the ring of a running gateway read-only; where memfd_create is forbidden, plain anonymous
+// memory. Made at start-up, by the thread that composes
 // the workers. Pages are touched as they are used.
 #pragma once
 
@@ -37,6 +38,20 @@ class RingMemory {
     if (memory.fd_ >= 0 && ::ftruncate(memory.fd_, static_cast<off_t>(size)) != 0) {
       return base::Error{base::Errc::io_failed, base::Blame::gateway, base::Retry::never, errno};
     }
+    return mapped(std::move(memory), size);
+  }
+
+  // The first `size` bytes of a file, which is this object's from now on.
+  static base::Result<RingMemory> map(int fd, std::size_t size) {
+    RingMemory memory;
+    memory.fd_ = fd;
+    return mapped(std::move(memory), size);
+  }
+
+  std::span<std::byte> bytes() const { return bytes_; }
+
+ private:
+  static base::Result<RingMemory> mapped(RingMemory memory, std::size_t size) {
     const int flags = MAP_SHARED | (memory.fd_ < 0 ? MAP_ANONYMOUS : 0);
     void* at = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, flags, memory.fd_, 0);
     if (at == MAP_FAILED)
@@ -45,10 +60,6 @@ class RingMemory {
     return memory;
   }
 
-  std::span<std::byte> bytes() const { return bytes_; }
-  bool is_memfd() const { return fd_ >= 0; }
-
- private:
   int fd_ = -1;
   std::span<std::byte> bytes_;
 };

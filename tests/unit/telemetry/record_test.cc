@@ -114,10 +114,35 @@ TEST_CASE("the documented offsets and sizes are the real ones") {
   }
 }
 
+TEST_CASE("the documented offsets and sizes of a text slot are the real ones") {
+  using headrace::TextRecord;
+#define TEXT_FIELD(name)                                   \
+  {                                                        \
+    #name, {                                               \
+      offsetof(TextRecord, name), sizeof(TextRecord::name) \
+    }                                                      \
+  }
+  const std::map<std::string, std::pair<std::size_t, std::size_t>> fields = {
+      TEXT_FIELD(attempt),
+      TEXT_FIELD(model_bytes),
+      TEXT_FIELD(provider_id_bytes),
+      TEXT_FIELD(reserved),
+      TEXT_FIELD(text)};
+#undef TEXT_FIELD
+  const auto rows = table_of("Text slots");
+  CHECK(rows.size() == fields.size());
+  for (const auto& row : rows) {
+    CAPTURE(row[2]);
+    REQUIRE(fields.contains(row[2]));
+    CHECK(std::stoul(row[0]) == fields.at(row[2]).first);
+    CHECK(std::stoul(row[1]) == fields.at(row[2]).second);
+  }
+}
+
 TEST_CASE("the documented error codes are the real ones") {
   using headrace::base::Errc;
   const auto rows = table_of("Error codes");
-  CHECK(rows.size() == static_cast<std::size_t>(Errc::internal) + 1);
+  CHECK(rows.size() == static_cast<std::size_t>(headrace::base::kLastErrc) + 1);
   for (const auto& row : rows) {
     CAPTURE(row[1]);
     CHECK(headrace::base::name_of(static_cast<Errc>(std::stoul(row[0]))) == row[1]);
@@ -128,6 +153,7 @@ TEST_CASE("a fresh record says that nothing is known") {
   const Record record;
   CHECK(record.version == headrace::kRecordVersion);
   CHECK(record.settled_ns == headrace::kNoStamp);
+  CHECK(record.cost_picodollars == headrace::kNoCost);
   CHECK(record.target == headrace::kNoId);
   CHECK(record.route == headrace::kNoShortId);
   CHECK(record.overhead_ns == headrace::kNoDuration);

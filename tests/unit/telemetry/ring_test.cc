@@ -103,6 +103,33 @@ TEST_CASE("a second object attaches to the same memory and goes on where the fir
   CHECK(again.drops() == 1);
 }
 
+TEST_CASE("what was read but not released is there again for the next process") {
+  const RingMemory memory = memory_for(8);
+  RecordRing ring;
+  ring.format(memory.bytes(), 8, 0, 77);
+  CHECK(ring.id() == 77);
+  for (std::uint64_t i = 0; i < 8; ++i) REQUIRE(ring.push(record_of(i)));
+  CHECK_FALSE(ring.has_room(1));
+  std::vector<Record> out(6);
+  REQUIRE(ring.read(out) == 6);
+  CHECK(ring.read_position() == 6);
+  CHECK_FALSE(ring.push(record_of(8)));  // read is not released
+  CHECK(ring.next_sequence() == 9);
+  ring.release(2);
+  CHECK(ring.released_position() == 2);
+  CHECK(ring.has_room(2));
+  CHECK_FALSE(ring.has_room(3));
+
+  RecordRing next;
+  REQUIRE(next.attach(memory.bytes()).ok());
+  CHECK(next.id() == 77);
+  CHECK(next.next_sequence() == 9);
+  std::vector<Record> rest(8);
+  REQUIRE(next.read(rest) == 6);
+  for (std::uint64_t i = 0; i < 6; ++i) CHECK(is_whole(rest[i], 2 + i));
+  CHECK(next.read(rest) == 0);
+}
+
 TEST_CASE("memory that does not hold a ring of this layout is refused") {
   const RingMemory memory = memory_for(8);
   auto* header = reinterpret_cast<RingHeader*>(memory.bytes().data());
@@ -120,6 +147,7 @@ TEST_CASE("memory that does not hold a ring of this layout is refused") {
   CHECK(refused_after([](RingHeader& h) { h.magic ^= 1; }));
   CHECK(refused_after([](RingHeader& h) { ++h.layout; }));
   CHECK(refused_after([](RingHeader& h) { h.record_bytes = 128; }));
+  CHECK(refused_after([](RingHeader& h) { ++h.record_version; }));
   CHECK(refused_after([](RingHeader& h) { h.capacity = 16; }));
   CHECK(refused_after([](RingHeader& h) { h.capacity = 7; }));
   CHECK(refused_after([](RingHeader& h) { h.capacity = 0; }));
