@@ -43,6 +43,16 @@ Words words_about_client(Errc code) {
       return {404, "Nothing is served under this path."};
     case Errc::no_such_model:
       return {404, "The model does not exist or no route serves it."};
+    case Errc::invalid_key:
+      return {401, "The request has no valid API key."};
+    case Errc::model_not_allowed:
+      return {403, "This API key may not use the model."};
+    case Errc::requests_limited:
+      return {429, "This API key has used up its requests of the minute."};
+    case Errc::tokens_limited:
+      return {429, "This API key has used up its tokens of the minute."};
+    case Errc::concurrency_limited:
+      return {429, "This API key has as many requests running as it may."};
     case Errc::request_timeout:
       return {408, "The request arrived too slowly."};
     case Errc::client_closed:
@@ -132,12 +142,18 @@ bool is_upstream_auth(Errc code, const ErrorDetail& detail) {
 }
 
 Bytes openai_type_of(std::uint16_t status) {
+  if (status == 401) return "authentication_error";
+  if (status == 403) return "permission_error";
   if (status == 429) return "rate_limit_error";
   return status >= 500 || status == 408 ? "server_error" : "invalid_request_error";
 }
 
 Bytes anthropic_type_of(std::uint16_t status) {
   switch (status) {
+    case 401:
+      return "authentication_error";
+    case 403:
+      return "permission_error";
     case 404:
       return "not_found_error";
     case 408:
@@ -162,7 +178,14 @@ bool lost_upstream(Errc code) {
          code == Errc::idle_timeout;
 }
 
+bool is_rate_limit(Errc code) {
+  return code == Errc::requests_limited || code == Errc::tokens_limited ||
+         code == Errc::concurrency_limited;
+}
+
 Bytes code_of(Errc code, const ErrorDetail& detail, bool in_stream) {
+  // Clients know one code for all of them; which one it was stands in the message and the fields.
+  if (is_rate_limit(code)) return "rate_limit_exceeded";
   if (in_stream && lost_upstream(code)) return base::name_of(Errc::upstream_closed);
   if (code == Errc::no_such_path) return "unsupported_endpoint";
   if (is_upstream_auth(code, detail)) return "upstream_authentication";
@@ -220,7 +243,7 @@ void write_message(json::Writer& out, Errc code, const ErrorDetail& detail) {
 void write_param(json::Writer& out, Errc code, const ErrorDetail& detail) {
   if (!detail.param.empty()) {
     out.string(detail.param);
-  } else if (code == Errc::no_such_model) {
+  } else if (code == Errc::no_such_model || code == Errc::model_not_allowed) {
     out.string("model");
   } else {
     out.null();

@@ -39,6 +39,11 @@ std::string_view name_of(Errc code) {
     case Errc::io_failed: return "io_failed";
     case Errc::config_invalid: return "config_invalid";
     case Errc::internal: return "internal_error";
+    case Errc::invalid_key: return "invalid_api_key";
+    case Errc::model_not_allowed: return "model_not_allowed";
+    case Errc::requests_limited: return "requests_limit_exceeded";
+    case Errc::tokens_limited: return "tokens_limit_exceeded";
+    case Errc::concurrency_limited: return "concurrency_limit_exceeded";
   }
   return "unknown";
 }

@@ -47,7 +47,15 @@ enum class Errc : std::uint8_t {
   io_failed,        // any other failure of the kernel interface
   config_invalid,   // a fault in the configuration
   internal,         // a fault of ours that did not deserve an abort
+  // -- the client's key (numbers stay as they are, so what is new stands at the end)
+  invalid_key,          // no key, or none that is good
+  model_not_allowed,    // the key may not ask for the model
+  requests_limited,     // the key's requests a minute are used up
+  tokens_limited,       // the key's tokens a minute are used up
+  concurrency_limited,  // the key has as many requests running as it may
 };
+
+inline constexpr Errc kLastErrc = Errc::concurrency_limited;
 
 enum class Blame : std::uint8_t { client, upstream, gateway };
 

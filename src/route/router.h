@@ -1,14 +1,11 @@
-// Router: which route serves a model. Exact names win over globs; globs are tried in the order in which the
-// configuration has them. Pure; reads an immutable snapshot.
+// Router: which route serves a model. Exact names win over globs; globs are tried in the order in
+// which the configuration has them. Pure; reads an immutable snapshot.
 #pragma once
 
 #include "base/bytes.h"
 #include "config/snapshot.h"
 
 namespace headrace::route {
-
-// `*` stands for any run of characters; everything else for itself.
-bool glob_matches(base::Bytes pattern, base::Bytes text);
 
 // Null when no route serves the model.
 const config::Route* pick_route(const config::Snapshot& snapshot, base::Bytes model);

@@ -37,27 +37,30 @@ ErrorDetail of_upstream(std::uint16_t status) {
 }
 
 const std::map<Errc, int> kStatuses = {
-    {Errc::bad_request, 400},        {Errc::bad_json, 400},
-    {Errc::bad_field, 400},          {Errc::head_too_large, 431},
-    {Errc::uri_too_long, 414},       {Errc::body_too_large, 413},
-    {Errc::unsupported_coding, 501}, {Errc::unsupported_media, 415},
-    {Errc::misdirected, 421},        {Errc::method_not_allowed, 405},
-    {Errc::upgrade_refused, 426},    {Errc::no_such_path, 404},
-    {Errc::no_such_model, 404},      {Errc::request_timeout, 408},
-    {Errc::client_closed, 499},      {Errc::client_stalled, 499},
-    {Errc::connect_failed, 502},     {Errc::connect_timeout, 504},
-    {Errc::resolve_failed, 502},     {Errc::upstream_closed, 502},
-    {Errc::upstream_reset, 502},     {Errc::upstream_protocol, 502},
-    {Errc::upstream_redirect, 502},  {Errc::upstream_status, 502},
-    {Errc::upstream_truncated, 502}, {Errc::first_token_timeout, 504},
-    {Errc::idle_timeout, 504},       {Errc::total_timeout, 504},
-    {Errc::overloaded, 503},         {Errc::draining, 503},
-    {Errc::out_of_files, 503},       {Errc::io_failed, 500},
-    {Errc::config_invalid, 500},     {Errc::internal, 500},
+    {Errc::bad_request, 400},         {Errc::bad_json, 400},
+    {Errc::bad_field, 400},           {Errc::head_too_large, 431},
+    {Errc::uri_too_long, 414},        {Errc::body_too_large, 413},
+    {Errc::unsupported_coding, 501},  {Errc::unsupported_media, 415},
+    {Errc::misdirected, 421},         {Errc::method_not_allowed, 405},
+    {Errc::upgrade_refused, 426},     {Errc::no_such_path, 404},
+    {Errc::no_such_model, 404},       {Errc::request_timeout, 408},
+    {Errc::client_closed, 499},       {Errc::client_stalled, 499},
+    {Errc::connect_failed, 502},      {Errc::connect_timeout, 504},
+    {Errc::resolve_failed, 502},      {Errc::upstream_closed, 502},
+    {Errc::upstream_reset, 502},      {Errc::upstream_protocol, 502},
+    {Errc::upstream_redirect, 502},   {Errc::upstream_status, 502},
+    {Errc::upstream_truncated, 502},  {Errc::first_token_timeout, 504},
+    {Errc::idle_timeout, 504},        {Errc::total_timeout, 504},
+    {Errc::overloaded, 503},          {Errc::draining, 503},
+    {Errc::out_of_files, 503},        {Errc::io_failed, 500},
+    {Errc::config_invalid, 500},      {Errc::internal, 500},
+    {Errc::invalid_key, 401},         {Errc::model_not_allowed, 403},
+    {Errc::requests_limited, 429},    {Errc::tokens_limited, 429},
+    {Errc::concurrency_limited, 429},
 };
 
 TEST_CASE("every error has the status that its clients expect") {
-  CHECK(kStatuses.size() == static_cast<std::size_t>(Errc::internal));
+  CHECK(kStatuses.size() == static_cast<std::size_t>(base::kLastErrc));
   for (const auto& [code, status] : kStatuses) {
     CAPTURE(base::name_of(code));
     CHECK(http_status_of(error_of(code)) == status);
@@ -191,6 +194,29 @@ TEST_CASE("a provider's status reaches the client as the nearest one that is mea
       R"({"error":{"message":"The provider answered with an error. Its status was 429.","type":"rate_limit_error","param":null,"code":"rate_limit_exceeded"}})");
   CHECK(body_of(Errc::upstream_status, of_upstream(402)).find("insufficient_quota") !=
         std::string::npos);
+}
+
+TEST_CASE(
+    "a key that is not good is told in one way, and what a key may not do in each family's words") {
+  CHECK(
+      body_of(Errc::invalid_key) ==
+      R"({"error":{"message":"The request has no valid API key.","type":"authentication_error","param":null,"code":"invalid_api_key"}})");
+  CHECK(
+      body_of(Errc::invalid_key, {}, Family::anthropic) ==
+      R"({"type":"error","error":{"type":"authentication_error","message":"The request has no valid API key."}})");
+  CHECK(
+      body_of(Errc::model_not_allowed) ==
+      R"({"error":{"message":"This API key may not use the model.","type":"permission_error","param":"model","code":"model_not_allowed"}})");
+  CHECK(body_of(Errc::model_not_allowed, {}, Family::anthropic).find("permission_error") !=
+        std::string::npos);
+  CHECK(
+      body_of(Errc::tokens_limited) ==
+      R"({"error":{"message":"This API key has used up its tokens of the minute.","type":"rate_limit_error","param":null,"code":"rate_limit_exceeded"}})");
+  for (const Errc code :
+       {Errc::requests_limited, Errc::tokens_limited, Errc::concurrency_limited}) {
+    CHECK(body_of(code).find("\"code\":\"rate_limit_exceeded\"") != std::string::npos);
+    CHECK(body_of(code, {}, Family::anthropic).find("rate_limit_error") != std::string::npos);
+  }
 }
 
 TEST_CASE("only faults that pass by themselves ask the client to come back") {

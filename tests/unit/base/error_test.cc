@@ -12,7 +12,7 @@
 namespace headrace::base {
 namespace {
 
-constexpr auto kLast = static_cast<std::uint8_t>(Errc::internal);
+constexpr auto kLast = static_cast<std::uint8_t>(kLastErrc);
 
 TEST_CASE("every error code has a name of its own, made of lower-case words") {
   std::set<std::string_view> names;
