@@ -81,7 +81,7 @@ class SimStage {
   // Turns until `done`, at most `limit` of virtual time.
   bool run_until(const std::function<bool()>& done, base::Nanos limit = 5 * base::kSecond) {
     const base::Nanos end = net.now() + limit;
-    net.at(end, [] {});
+    net.at(end, [this] { io.wake(); });  // a turn may wait much longer than `limit`
     while (!done() && net.now() < end) turn();
     return done();
   }
@@ -95,8 +95,9 @@ class SimStage {
   io::ReceivePool client_buffers;
   io::ReceivePool upstream_buffers;
   sim::SimIo io{net, client_buffers, upstream_buffers};
-  // One turn of what is under test.
-  std::function<void()> turn = [this] { io.run_once(base::kSecond); };
+  // One turn of what is under test; short, since what happens among the peers alone does not end
+  // it.
+  std::function<void()> turn = [this] { io.run_once(10 * base::kMillisecond); };
 };
 
 }  // namespace headrace::test
