@@ -1,0 +1,138 @@
+// Goal: workers on threads of their own start, serve, change configuration and end, and what they
+// leave behind can be read afterwards. Method: real threads and loopback sockets, every wait
+// bounded.
+#include "server/fleet.h"
+
+#include <doctest/doctest.h>
+
+#include <memory>
+#include <vector>
+
+#include "net/listen.h"
+#include "real_client.h"
+
+namespace headrace::test {
+namespace {
+
+using server::Fleet;
+using server::FleetOptions;
+using server::Worker;
+using server::WorkerListener;
+
+const std::string kModels = "GET /v1/models HTTP/1.1\r\nhost: h\r\n\r\n";
+
+config::Snapshot serving(const std::string& model, std::uint64_t epoch) {
+  config::Snapshot snapshot;
+  snapshot.providers.emplace_back().name = "p";
+  config::Route route;
+  route.model = model;
+  route.targets.push_back({.name = "p", .provider = 0, .model = ""});
+  snapshot.routes.push_back(route);
+  snapshot.epoch = epoch;
+  return snapshot;
+}
+
+struct Bench {
+  explicit Bench(std::uint32_t workers) : fleet(options(workers)) {
+    place = *net::parse_address("127.0.0.1:0");
+    for (std::uint32_t i = 0; i < workers; ++i) {
+      base::Result<int> fd = net::listen_on(place, {});
+      REQUIRE(fd.ok());
+      place = *net::bound_address(*fd);
+      listeners.push_back({WorkerListener{*fd, config::HalfClose::cancel}});
+    }
+  }
+  static FleetOptions options(std::uint32_t workers) {
+    FleetOptions options;
+    options.workers = workers;
+    options.clients_max = 64;
+    options.upstreams_max = 64;
+    options.io.busy = io::BusyMode::off;
+    return options;
+  }
+  std::size_t records() {
+    std::vector<Record> out(64);
+    std::size_t count = 0;
+    for (std::size_t i = 0; i < fleet.size(); ++i) count += fleet.ring(i).pop(out);
+    return count;
+  }
+
+  config::Snapshot snapshot = serving("m", 1);
+  config::Snapshot next = serving("n", 2);
+  net::Address place;
+  std::vector<std::vector<WorkerListener>> listeners;
+  Fleet fleet;
+};
+
+}  // namespace
+
+TEST_CASE("every worker serves, and records stay readable when the threads are gone") {
+  for (const std::uint32_t workers : {1u, 3u}) {
+    Bench bench(workers);
+    REQUIRE(bench.fleet.start(bench.snapshot, bench.listeners).ok());
+    for (int i = 0; i < 12; ++i) {
+      RealClient client(bench.place);
+      client.send(kModels);
+      CHECK(client.hears("\"id\":\"m\""));
+    }
+    CHECK_FALSE(bench.fleet.ended());
+    bench.fleet.move_to(Worker::Stage::stopped);
+    CHECK(soon([&] { return bench.fleet.ended(); }));
+    bench.fleet.join();
+    CHECK(bench.records() == 12);
+  }
+}
+
+TEST_CASE("a new configuration reaches every worker, and the old one is given back") {
+  Bench bench(2);
+  REQUIRE(bench.fleet.start(bench.snapshot, bench.listeners).ok());
+  CHECK(bench.fleet.oldest_epoch_in_use() == 1);
+  bench.fleet.publish(bench.next);
+  CHECK(soon([&] { return bench.fleet.oldest_epoch_in_use() == 2; }));
+  for (int i = 0; i < 8; ++i) {
+    RealClient client(bench.place);
+    client.send(kModels);
+    CHECK(client.hears("\"id\":\"n\""));
+  }
+}
+
+TEST_CASE("a drain ends when the last client has gone") {
+  Bench bench(2);
+  REQUIRE(bench.fleet.start(bench.snapshot, bench.listeners).ok());
+  auto client = std::make_unique<RealClient>(bench.place);
+  client->send(kModels.substr(0, 10));  // in the middle of its request
+  CHECK(soon([&] {
+    return bench.fleet.counters(0).clients_open.get() +
+               bench.fleet.counters(1).clients_open.get() ==
+           1;
+  }));
+  bench.fleet.move_to(Worker::Stage::draining);
+  client->send(kModels.substr(10));
+  CHECK(client->hears("HTTP/1.1 503 "));
+  CHECK(client->hears_end());
+  client.reset();
+  CHECK(soon([&] { return bench.fleet.drained(); }));
+  CHECK_FALSE(bench.fleet.ended());
+  RealClient late(bench.place);
+  CHECK_FALSE(late.connected());
+}
+
+TEST_CASE("a fleet that is destroyed ends its threads first") {
+  Bench bench(2);
+  REQUIRE(bench.fleet.start(bench.snapshot, bench.listeners).ok());
+  RealClient client(bench.place);
+  client.send(kModels);
+  CHECK(client.hears("]}"));
+}
+
+TEST_CASE("what is said to a fleet that has ended goes nowhere") {
+  Bench bench(1);
+  REQUIRE(bench.fleet.start(bench.snapshot, bench.listeners).ok());
+  bench.fleet.move_to(Worker::Stage::stopped);
+  CHECK(soon([&] { return bench.fleet.ended(); }));
+  bench.fleet.publish(bench.next);
+  bench.fleet.move_to(Worker::Stage::stopped);
+  CHECK(bench.fleet.drained());
+}
+
+}  // namespace headrace::test
