@@ -400,7 +400,13 @@ void ClientConn::on_stall_timer() {
 
 void ClientConn::on_timer() {
   switch (phase_) {
-    case Phase::idle: close(io::CloseHow::orderly); return;
+    case Phase::idle:
+      if (socket_.queued_bytes() != 0) {  // not idle: it still takes its last answer, or stalls
+        arm_timer(shop_.io.now() + limits_.keep_alive_timeout);
+        return;
+      }
+      close(io::CloseHow::orderly);
+      return;
     case Phase::head:
       ++requests_;
       refuse(base::client_error(Errc::request_timeout));
@@ -434,7 +440,8 @@ void ClientConn::on_eof() {
   }
   if (exchange_ != nullptr) {
     // A FIN would end the body of an HTTP/1.0 answer well, and a client that half-closes still reads.
-    close(answer_begun_ ? io::CloseHow::abort : io::CloseHow::orderly);
+    const bool owes = answer_begun_ || socket_.queued_bytes() != 0;
+    close(owes ? io::CloseHow::abort : io::CloseHow::orderly);
     exchange_->on_client_gone(base::client_error(Errc::client_closed));
     return;
   }
