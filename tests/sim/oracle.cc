@@ -134,7 +134,11 @@ void Judge::judge_connection(const Case& c) {
     const bool may = c.plan->asks_close || c.plan->http10 || world_.draining() ||
                      c.client->half_closed() ||
                      record.error == static_cast<std::uint8_t>(Errc::request_timeout);
-    if (closes && !may) verdict_.fail("request %llu: the connection closes for no reason", id);
+    if (closes && !may)
+      verdict_.fail("request %llu: the connection closes for no reason: %d, %s",
+                    id,
+                    c.answer->status(),
+                    std::string(base::name_of(Errc{record.error})).c_str());
     if (!closes && c.plan->asks_close)
       verdict_.fail("request %llu: the connection should close", id);
   } else if (c.plan->closes && !closes) {
@@ -337,6 +341,8 @@ void Judge::judge_incomplete(const Case& c) {
   const auto id = number(c.plan->id);
   if (code == Errc::client_stalled || code == Errc::client_closed)
     return;  // judged with the record
+  const bool cancels = scenario_.half_close == config::HalfClose::cancel;
+  if (c.client->half_closed() && cancels) return;  // that is a client that left
   if (!c.client->saw_reset()) {
     verdict_.fail("request %llu: a silent end in the middle of the answer", id);
     return;

@@ -172,7 +172,7 @@ void put_post(Prng& dice, RequestPlan& plan, bool may_be_chunked) {
     std::array<char, 24> line;
     std::snprintf(line.data(), line.size(), "%llx", static_cast<unsigned long long>(size));
     out += line.data();
-    out += dice.chance(0.2) ? ";ext=1\r\n" : "\r\n";
+    out += at < 5000 && dice.chance(0.2) ? ";x=1\r\n" : "\r\n";  // all of a body have a limit
     out.append(plan.body, at, size);
     out += "\r\n";
     at += size;

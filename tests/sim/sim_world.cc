@@ -121,6 +121,9 @@ void SimWorld::run() {
       break;
     }
   }
+  // The worker learns by itself that they are gone.
+  while (drained_at_ == 0 && worker_->clients() != 0 && net_.now() <= limit) turn();
+  if (drained_at_ == 0 && worker_->clients() != 0) verdict_.fail("clients that are gone are kept");
   wind_down();
 }
 

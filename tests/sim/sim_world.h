@@ -47,7 +47,8 @@ class SimWorld {
     return records_;
   }  // by request id
   std::uint64_t requests_begun() const { return requests_begun_; }
-  bool draining() const { return drained_at_ != 0; }
+  // While there were clients; afterwards every run drains.
+  bool draining() const { return scenario_.drain_at != 0; }
   std::uint64_t turns() const { return io_.turn(); }
 
  private:
