@@ -36,19 +36,13 @@ class Suite:
 
     def run_case(self, case, backend):
         begun = time.monotonic()
-        word, story = "ok", ""
         scene = Scene(self.build, backend)
-        try:
-            try:
-                case.function(scene)
-            finally:
-                scene.end()
-        except Skipped as reason:
-            word, story = "skip", f"  {reason}"
-        except Failed as fault:
-            word, story = "FAIL", f"{fault}\n{place_of(fault)}"
-        except Exception:
-            word, story = "FAIL", traceback.format_exc()
+        word, story = attempt(lambda: case.function(scene))
+        end_word, end_story = attempt(scene.end)
+        if word == "ok":
+            word = end_word
+        if end_word == "FAIL":
+            story = f"{story}\nand at its end: {end_story}" if story else end_story
         self._tell(word, case.name(backend), time.monotonic() - begun, story)
 
     def _tell(self, word, name, seconds, story):
@@ -81,6 +75,19 @@ class Suite:
             except queue.Empty:
                 return
             self.run_case(case, backend)
+
+
+def attempt(function):
+    """(word, story) of what came of it."""
+    try:
+        function()
+        return "ok", ""
+    except Skipped as reason:
+        return "skip", str(reason)
+    except Failed as fault:
+        return "FAIL", f"{fault}\n{place_of(fault)}"
+    except Exception:
+        return "FAIL", traceback.format_exc()
 
 
 def place_of(fault):

@@ -6,7 +6,7 @@ import signal
 from harness.checks import WAIT_S, Failed, equal, require, shorten, until
 from harness.metrics import Metrics
 from harness.process import Process
-from harness.sockets import connect
+from harness.sockets import Gone, connect
 from harness import words
 
 # What `--backend` may name, and the settings of `io:` for each.
@@ -106,13 +106,19 @@ class Gateway(Process):
 
     def settle(self):
         """Run at the end of every case: nothing leaks, nothing was misused, and it goes when it is told to."""
-        if self.running() and getattr(self, "admin", None) and self.get("/readyz").status == 200:
+        if self._serving():
             self._wait_empty()
         code = self.end(WAIT_S)
         errors = self.errors()
         require(not any(word in errors for word in MISUSE), f"the gateway complains:\n{shorten(errors, 6000)}")
         if self.expected_exit is not None:
             equal(code, self.expected_exit, f"the exit code of the gateway, which said\n{shorten(errors, 3000)}\n")
+
+    def _serving(self):
+        try:
+            return self.running() and getattr(self, "admin", None) and self.get("/readyz").status == 200
+        except (Gone, OSError):  # it ended meanwhile
+            return False
 
     def _wait_empty(self):
         def leak():
