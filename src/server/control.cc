@@ -203,7 +203,8 @@ bool Control::start_fleet() {
   for (std::size_t i = 0; i < fleet_->size(); ++i) rings.push_back({&fleet_->ring(i), &fleet_->counters(i)});
   exporter_ = std::make_unique<exporter::Exporter>(
       std::move(rings), exporter::Exporter::BuildInfo{{"version", HEADRACE_VERSION},
-                                                      {"io_backend", io_backend_}});
+                                                      {"io_backend", io_backend_},
+                                                      {"io_backend_reason", choice.reason}});
   exporter_->learn(exporter::Dictionary::of(current()));
   exporter_->reloaded(true, unix_now());
   exporter_thread_ = std::thread([this] {

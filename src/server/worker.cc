@@ -32,6 +32,7 @@ Worker::Worker(io::Io& io, telemetry::RecordRing& records, telemetry::WorkerCoun
       shop_(io, pool_, records, options.seed, options.id, options.clients_max + kRefusals),
       clients_max_(options.clients_max) {
   io_.set_wake_owner(this);
+  publish_counters();  // who is ready is also alive: the first turn may be a while
 }
 
 Worker::~Worker() {
