@@ -8,6 +8,7 @@
 #include "config/print.h"
 #include "headrace/version.h"
 #include "io/backend.h"
+#include "policy/new_key.h"
 #include "server/control.h"
 #include "server/doctor.h"
 #include "server/health.h"
@@ -19,6 +20,7 @@ using namespace headrace;
 struct Arguments {
   std::string config;
   std::string address;
+  std::string key_name = "NAME";
 };
 
 // The configuration, or every fault of it on standard error.
@@ -51,6 +53,15 @@ int print_config(const Arguments& arguments) {
   const config::LoadOutcome outcome = load(arguments);
   if (!outcome.ok()) return 1;
   std::printf("%s", config::print_redacted(*outcome.snapshot).c_str());
+  return 0;
+}
+
+int new_key(const Arguments& arguments) {
+  const config::LoadOutcome outcome = load(arguments);
+  if (!outcome.ok()) return 1;
+  std::printf("%s", policy::describe_new_key(policy::new_key(), arguments.key_name,
+                                             outcome.snapshot->key_secret)
+                        .c_str());
   return 0;
 }
 
@@ -108,12 +119,18 @@ int main(int argc, char** argv) {
   CLI::App* print_command =
       with_config(config_command->add_subcommand("print", "what is in force, without secrets"));
   CLI::App* docs_command = config_command->add_subcommand("docs", "the reference of every key");
+  CLI::App* key_command = app.add_subcommand("key", "about the keys of clients");
+  key_command->require_subcommand(1);
+  CLI::App* new_key_command = with_config(
+      key_command->add_subcommand("new", "make a key, and the lines of configuration that admit it"));
+  new_key_command->add_option("name", arguments.key_name, "what the configuration will call it");
   CLI11_PARSE(app, argc, argv);
 
   if (check_command->parsed()) return check(arguments);
   if (doctor_command->parsed()) return doctor(arguments);
   if (health_command->parsed()) return health(arguments);
   if (print_command->parsed()) return print_config(arguments);
+  if (new_key_command->parsed()) return new_key(arguments);
   if (docs_command->parsed()) {
     std::printf("%s", config::docs_markdown().c_str());
     return 0;

@@ -73,6 +73,10 @@ inline constexpr Nanos kTotalTimeout = 600 * base::kSecond;
 inline constexpr std::uint32_t kAttempts = 4;  // of one request
 inline constexpr Nanos kDrainTimeout = 25 * base::kSecond;
 
+// -- keys
+inline constexpr std::uint64_t kAnswerTokens = 1u << 24;     // reserved for one answer at most
+inline constexpr std::uint64_t kAssumedAnswerTokens = 1024;  // when a request names no bound
+
 // -- configuration (start-up and reload; a fault when reached)
 inline constexpr std::size_t kConfigBytes = 1u << 20;       // the file
 inline constexpr std::size_t kConfigDepth = 32;             // maps and lists inside each other
