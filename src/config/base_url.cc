@@ -101,6 +101,8 @@ std::string split_authority(std::string_view authority, Provider& provider) {
 
 std::string split_base_url(std::string_view url, Provider& provider) {
   constexpr std::string_view kSeparator = "://";
+  constexpr std::size_t kLengthMax = 1024;  // it goes into the head of every request
+  if (url.size() > kLengthMax) return "is longer than 1024 characters";
   const std::size_t scheme_end = url.find(kSeparator);
   if (scheme_end == std::string_view::npos) return "must begin with http://";
   if (std::string fault = check_scheme(url.substr(0, scheme_end)); !fault.empty()) return fault;

@@ -25,7 +25,8 @@ EndpointMatch judge(const Row& row, base::Bytes method) {
   match.endpoint = row.endpoint;
   match.upstream_path = row.upstream_path;
   match.allow = row.method;
-  if (method != row.method) match.refusal = base::Errc::method_not_allowed;
+  const bool asks_for_head = method == "HEAD" && row.method == "GET";  // RFC 9110 9.3.2
+  if (method != row.method && !asks_for_head) match.refusal = base::Errc::method_not_allowed;
   return match;
 }
 

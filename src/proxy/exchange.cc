@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/limits.h"
 #include "http/h1_writer.h"
+#include "json/write.h"
 #include "proxy/client_conn.h"
 #include "proxy/reply.h"
 #include "route/router.h"
@@ -47,6 +49,7 @@ void Exchange::advance() {
 base::Status Exchange::read_head(const http::RequestHead& head, const http::Fields& fields,
                                  base::Bytes text, api::ErrorDetail& detail) {
   meter_.request().head_complete_ns = meter_.offset(shop_.io.now());
+  head_only_ = head.method == "HEAD";
   // h2c is offered by clients that are content without it (RFC 9110 7.8 lets a server pass it over).
   if (head.wants_upgrade && !base::equals_lowered(fields.find("upgrade", text), "h2c")) {
     return base::client_error(Errc::upgrade_refused);
@@ -82,6 +85,8 @@ void Exchange::read() {
   base::Result<api::ChatRequest> request = api::parse_chat_request(body_.view(), scratch, detail_);
   if (!request) return fail(request.error());
   stream_ = request->stream;
+  model_begin_ = request->model_value.begin;
+  model_size_ = request->model_value.size;
   route_ = route::pick_route(snapshot(), request->model);
   if (route_ == nullptr) {
     detail_.model = request->model;
@@ -108,8 +113,20 @@ void Exchange::pick() {
 }
 
 void Exchange::encode() {
+  if (!target_->model.empty()) rename_model();
   phase_ = Phase::acquiring;
   advance();
+}
+
+// The target's name for the model, in the place of whatever stands there now.
+void Exchange::rename_model() {
+  char text[base::limits::kModelNameBytes * 6 + 2];
+  json::Writer name(text);
+  name.string(target_->model);
+  HEADRACE_ASSERT(name.ok());
+  if (body_.view().substr(model_begin_, model_size_) == name.written()) return;
+  body_.replace(shop_.io.blocks(), model_begin_, model_size_, name.written());
+  model_size_ = static_cast<std::uint32_t>(name.size());
 }
 
 // -- upstream
@@ -311,7 +328,7 @@ void Exchange::reply(std::uint16_t status, base::Bytes fields, base::Bytes body)
   meter_.request().first_byte_sent_ns = meter_.offset(shop_.io.now());
   meter_.request().bytes_out = static_cast<std::uint32_t>(body.size());
   client_.begin(head, io::Slice{});
-  client_.body(shop_.io.blocks().copy_of(body));
+  if (!head_only_) client_.body(shop_.io.blocks().copy_of(body));
   client_.finish();
   phase_ = Phase::settling;
   advance();

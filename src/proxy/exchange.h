@@ -71,6 +71,7 @@ class Exchange final : public AttemptOwner {
   void note_request();
   void push(Record& record);
   void watch();
+  void rename_model();
   std::uint32_t target_id() const;
   const config::Snapshot& snapshot() const { return *live_->snapshot; }
 
@@ -80,6 +81,8 @@ class Exchange final : public AttemptOwner {
   const config::Route* route_ = nullptr;
   const config::Target* target_ = nullptr;
   RequestBody body_;
+  std::uint32_t model_begin_ = 0;  // of the model's value in the body, quotes included
+  std::uint32_t model_size_ = 0;
   io::Slice request_fields_;  // fields of the client's head that go on to the provider
   Attempt attempt_;
   io::Timer timer_;  // the nearest of the deadlines below
@@ -90,6 +93,7 @@ class Exchange final : public AttemptOwner {
   base::Uuid id_;
   Phase phase_ = Phase::reading;
   bool stream_ = false;
+  bool head_only_ = false;  // the answer to HEAD ends with its head
   std::uint8_t attempts_ = 0;
   std::uint8_t attempts_noted_ = 0;  // that have their record
   bool told_all_ = true;  // what the client got ends in this turn; else it was cut earlier

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace headrace::proxy {
 
@@ -20,6 +21,16 @@ void RequestBody::append(io::BlockPool& blocks, base::Bytes bytes) {
   }
   std::memcpy(begin() + size_, bytes.data(), bytes.size());
   size_ += bytes.size();
+}
+
+void RequestBody::replace(io::BlockPool& blocks, std::size_t begin, std::size_t size, base::Bytes text) {
+  HEADRACE_ASSERT(begin + size <= size_);
+  RequestBody edited;
+  edited.start(blocks, size_ - size + text.size());
+  edited.append(blocks, view().substr(0, begin));
+  edited.append(blocks, text);
+  edited.append(blocks, view().substr(begin + size));
+  *this = std::move(edited);
 }
 
 void RequestBody::reset() {

@@ -20,6 +20,8 @@ class RequestBody {
   // Makes room for `expected` bytes; append() grows it where the length was not declared.
   void start(io::BlockPool& blocks, std::size_t expected);
   void append(io::BlockPool& blocks, base::Bytes bytes);
+  // Puts `text` in the place of `size` bytes from `begin` on.
+  void replace(io::BlockPool& blocks, std::size_t begin, std::size_t size, base::Bytes text);
   void reset();
 
   bool started() const { return block_.buffer() != nullptr; }

@@ -35,6 +35,12 @@ TEST_CASE("the wrong method is told which one is right") {
   CHECK(match_endpoint("DELETE", "/v1/models/m").allow == "GET");
 }
 
+TEST_CASE("HEAD is served wherever GET is, and nowhere else") {
+  CHECK(match_endpoint("HEAD", "/v1/models").refusal == Errc::ok);
+  CHECK(match_endpoint("HEAD", "/v1/models/m").refusal == Errc::ok);
+  CHECK(match_endpoint("HEAD", "/v1/chat/completions").refusal == Errc::method_not_allowed);
+}
+
 TEST_CASE("a path must be the whole of a known one") {
   for (const base::Bytes path : {"/",
                                  "",

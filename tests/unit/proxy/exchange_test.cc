@@ -459,3 +459,21 @@ TEST_CASE("the end of a drain tells everything that runs") {
 }
 
 }  // namespace headrace::test
+
+namespace headrace::test {
+
+TEST_CASE(
+    "the answer to HEAD ends with its head, and the next request is not mistaken for its body") {
+  GatewayScene scene;
+  Talker& client = scene.ask(
+      "HEAD /v1/models HTTP/1.1\r\nhost: h\r\n\r\nGET /v1/models HTTP/1.1\r\nhost: h\r\n\r\n");
+  REQUIRE(scene.heard(client, "{\"object\":\"list\""));
+  const std::size_t second = client.heard.find("HTTP/1.1 200", 1);
+  REQUIRE(second != std::string::npos);
+  const std::string first = client.heard.substr(0, second);
+  CHECK(first.ends_with("\r\n\r\n"));
+  CHECK(first.find("content-length: ") != std::string::npos);
+  CHECK(first.find('{') == std::string::npos);
+}
+
+}  // namespace headrace::test
