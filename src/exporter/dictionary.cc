@@ -1,5 +1,7 @@
 #include "exporter/dictionary.h"
 
+#include <utility>
+
 #include "headrace/record.h"
 
 namespace headrace::exporter {
@@ -14,7 +16,20 @@ Dictionary Dictionary::of(const config::Snapshot& snapshot) {
   for (const config::Provider& provider : snapshot.providers) {
     dictionary.providers.push_back(provider.name);
   }
+  for (const config::ClientKey& key : snapshot.keys) dictionary.keys.push_back(key.name);
   return dictionary;
+}
+
+void Dictionaries::learn(Dictionary dictionary) {
+  known_.push_front(std::move(dictionary));
+  if (known_.size() > kMaxEpochs) known_.pop_back();
+}
+
+const Dictionary* Dictionaries::find(std::uint32_t epoch) const {
+  for (const Dictionary& known : known_) {
+    if (known.epoch == epoch) return &known;
+  }
+  return nullptr;
 }
 
 Names::Names() : texts_{"none", "unknown", "other"} {}

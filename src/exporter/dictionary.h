@@ -3,8 +3,10 @@
 // dictionaries of the last epochs and folds equal names of different epochs into one label, so that
 // a reload does not break a series.
 //
-// All names come from configuration. Their number is bounded: beyond kMaxNames (many reloads that
-// rename everything) new ones become "other", which is counted.
+// Dictionaries keeps them as they are, for whoever writes an id out as its name (the audit).
+//
+// All names come from configuration. The number of labels is bounded: beyond kMaxNames (many
+// reloads that rename everything) new ones become "other", which is counted.
 #pragma once
 
 #include <cstdint>
@@ -24,8 +26,25 @@ struct Dictionary {
   std::vector<std::string> routes;   // Record::route: index of the route
   std::vector<std::string> targets;  // Record::target: counted through all routes in order
   std::vector<std::string> providers;
+  std::vector<std::string> keys{};    // Record::key
+  std::vector<std::string> prices{};  // Record::price_row: "provider/model"; not from the snapshot
 
   static Dictionary of(const config::Snapshot& snapshot);
+  friend bool operator==(const Dictionary&, const Dictionary&) = default;
+};
+
+// The dictionaries of the last epochs.
+class Dictionaries {
+ public:
+  static constexpr std::size_t kMaxEpochs = 64;
+
+  void learn(Dictionary dictionary);
+  const Dictionary* find(std::uint32_t epoch) const;
+  bool empty() const { return known_.empty(); }
+  const Dictionary& newest() const { return known_.front(); }
+
+ private:
+  std::deque<Dictionary> known_;  // newest first: nearly every record is of that one
 };
 
 // A label: an index into Names, the same for the same name in every epoch.

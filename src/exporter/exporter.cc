@@ -7,11 +7,13 @@
 
 namespace headrace::exporter {
 
-Exporter::Exporter(std::vector<Worker> workers, const BuildInfo& build)
-    : workers_(std::move(workers)) {
+Exporter::Exporter(std::vector<Worker> workers, const BuildInfo& build, Outputs outputs)
+    : workers_(std::move(workers)), outputs_(std::move(outputs)) {
   for (const Worker& worker : workers_) {
     HEADRACE_ASSERT(worker.ring != nullptr);
     HEADRACE_ASSERT(worker.counters != nullptr);
+    if (outputs_.sinks.empty()) continue;
+    assemblers_.emplace_back(worker.ring->id(), worker.ring->capacity());
   }
   for (const auto& [name, value] : build) build_.add(name, value);
 }
@@ -19,6 +21,7 @@ Exporter::Exporter(std::vector<Worker> workers, const BuildInfo& build)
 void Exporter::learn(const Dictionary& dictionary) {
   const std::lock_guard lock(mutex_);
   names_.learn(dictionary);
+  if (!outputs_.sinks.empty()) dictionaries_.learn(dictionary);
 }
 
 void Exporter::reloaded(bool successful, double unix_seconds) {
@@ -34,18 +37,78 @@ std::size_t Exporter::drain() {
 
 std::size_t Exporter::drain_locked() {
   std::size_t total = 0;
-  for (const Worker& worker : workers_) {
-    // At most one ringful: a worker that writes as fast as we read must not hold us here.
-    const std::size_t most = worker.ring->capacity();
-    for (std::size_t taken = 0; taken < most;) {
-      const std::size_t count = worker.ring->pop(batch_);
-      for (std::size_t i = 0; i < count; ++i) aggregate_.add(batch_[i], names_);
-      taken += count;
-      total += count;
-      if (count < batch_.size()) break;
-    }
-  }
+  for (std::size_t i = 0; i < workers_.size(); ++i) total += drain_worker(i);
+  settle_sinks();
   return total;
+}
+
+std::size_t Exporter::drain_worker(std::size_t index) {
+  telemetry::RecordRing& ring = *workers_[index].ring;
+  // At most one ringful: a worker that writes as fast as we read must not hold us here.
+  const std::size_t most = ring.capacity();
+  std::size_t taken = 0;
+  while (taken < most && !sinks_full()) {
+    const std::size_t count = ring.read(batch_);
+    for (std::size_t i = 0; i < count; ++i) aggregate_.add(batch_[i], names_);
+    if (!assemblers_.empty()) assemble(index, count);
+    taken += count;
+    if (count < batch_.size()) break;
+  }
+  return taken;
+}
+
+// The first `count` records of the batch, which were read last, on their way to the sinks.
+void Exporter::assemble(std::size_t index, std::size_t count) {
+  const std::uint64_t first = workers_[index].ring->read_position() - count;
+  for (std::size_t i = 0; i < count; ++i) {
+    assemblers_[index].take(first + i, batch_[i], [this](Entry& entry) { send(entry); });
+  }
+}
+
+void Exporter::send(Entry& entry) const {
+  const Record& first = entry.request ? entry.request->record : entry.attempts.front().record;
+  entry.names = dictionaries_.find(first.epoch);
+  for (const auto& sink : outputs_.sinks) sink->write(entry);
+}
+
+// What the sinks have taken may go from the rings; what still waits for its request may not.
+void Exporter::settle_sinks() {
+  if (!flush_sinks()) return give_up_if_rings_overflow();
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    telemetry::RecordRing& ring = *workers_[i].ring;
+    const std::uint64_t read = ring.read_position();
+    ring.release(assemblers_.empty() ? read : assemblers_[i].held_from(read));
+  }
+}
+
+bool Exporter::flush_sinks() {
+  bool flushed = true;
+  for (const auto& sink : outputs_.sinks) flushed = sink->flush() && flushed;
+  return flushed;
+}
+
+bool Exporter::sinks_full() const {
+  return std::any_of(
+      outputs_.sinks.begin(), outputs_.sinks.end(), [](const auto& sink) { return sink->full(); });
+}
+
+void Exporter::give_up_if_rings_overflow() {
+  if (outputs_.required) return;
+  const bool overflowing = std::any_of(workers_.begin(), workers_.end(), [](const Worker& worker) {
+    const telemetry::RecordRing& ring = *worker.ring;
+    return ring.pushed() - ring.released_position() > ring.capacity() / 8 * 7;
+  });
+  if (!overflowing) return;
+  for (const auto& sink : outputs_.sinks) sink->discard();
+  settle_sinks();
+}
+
+// The workers are gone: attempts whose request never came go out alone.
+void Exporter::end_sinks() {
+  for (Assembler& assembler : assemblers_) {
+    assembler.finish([this](Entry& entry) { send(entry); });
+  }
+  settle_sinks();
 }
 
 void Exporter::run() {
@@ -56,6 +119,7 @@ void Exporter::run() {
     stop_requested_.wait_for(lock, nap, [this] { return stopping_; });
   }
   drain_locked();
+  end_sinks();
 }
 
 void Exporter::stop() {
@@ -98,6 +162,11 @@ void Exporter::render_process(Exposition& out) const {
              MetricType::counter,
              "Records lost because a ring was full.");
   out.sample({}, drops);
+  out.family("headrace_rings_outlive_crash",
+             MetricType::gauge,
+             "Whether records lie in files that a crash leaves whole: 1, or 0 for private memory.");
+  out.sample({}, std::uint64_t{outputs_.rings_outlive_us ? 1u : 0u});
+  for (const auto& sink : outputs_.sinks) sink->render(out);
 }
 
 void Exporter::render_counters(Exposition& out) const {

@@ -7,6 +7,10 @@
 // look, down to kIdlePoll, so that an idle process sleeps. Rings must hold what can arrive in that
 // time (kRingRecords).
 //
+// Sinks get every request with its attempts as an entry. Records are released in their rings only
+// after the sinks have flushed what came of them; while a sink fails, the rings keep them, and only
+// when a ring is nearly full is the sink told to give up what it has, unless the audit is required.
+//
 // It owns neither rings nor counters: both outlive it.
 #pragma once
 
@@ -14,18 +18,28 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
+#include <deque>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "exporter/aggregate.h"
+#include "exporter/assembler.h"
 #include "exporter/dictionary.h"
 #include "exporter/prometheus.h"
+#include "exporter/sink.h"
 #include "telemetry/counters.h"
 #include "telemetry/ring.h"
 
 namespace headrace::exporter {
+
+struct Outputs {
+  std::vector<std::unique_ptr<Sink>> sinks{};
+  bool required = false;          // never give up what a sink has not taken
+  bool rings_outlive_us = false;  // for the metric that says so
+};
 
 class Exporter {
  public:
@@ -39,7 +53,7 @@ class Exporter {
   // Label pairs of headrace_build_info: version, io_backend, ...
   using BuildInfo = std::vector<std::pair<std::string, std::string>>;
 
-  Exporter(std::vector<Worker> workers, const BuildInfo& build);
+  Exporter(std::vector<Worker> workers, const BuildInfo& build, Outputs outputs = {});
   Exporter(const Exporter&) = delete;
   Exporter& operator=(const Exporter&) = delete;
 
@@ -59,11 +73,20 @@ class Exporter {
 
  private:
   std::size_t drain_locked();
+  std::size_t drain_worker(std::size_t index);
+  void assemble(std::size_t index, std::size_t count);
+  void send(Entry& entry) const;
+  void settle_sinks();
+  void end_sinks();
+  bool flush_sinks();
+  bool sinks_full() const;
+  void give_up_if_rings_overflow();
   void render_process(Exposition& out) const;
   void render_counters(Exposition& out) const;
   void render_row(Exposition& out, const telemetry::CounterRow& row) const;
 
   const std::vector<Worker> workers_;
+  const Outputs outputs_;
   Labels build_;
 
   std::mutex mutex_;  // guards everything below, and the consumer's end of every ring
@@ -72,7 +95,9 @@ class Exporter {
   bool reload_successful_ = true;
   double loaded_at_ = 0;
   Names names_;
+  Dictionaries dictionaries_;
   Aggregate aggregate_;
+  std::deque<Assembler> assemblers_;  // by worker; none without sinks
   std::array<Record, 64> batch_;
 };
 

@@ -1,0 +1,205 @@
+#include "exporter/entry_json.h"
+
+#include <array>
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+
+#include "base/error.h"
+#include "base/uuid.h"
+#include "exporter/aggregate.h"
+#include "exporter/json_text.h"
+#include "telemetry/text_slot.h"
+
+namespace headrace::exporter {
+namespace {
+
+using Bytes = base::Bytes;
+
+constexpr std::array<Bytes, kTokenClasses> kTokenNames = {"input",
+                                                          "cache_read",
+                                                          "cache_write_5m",
+                                                          "cache_write_1h",
+                                                          "audio_in",
+                                                          "audio_cached",
+                                                          "image_in",
+                                                          "output",
+                                                          "reasoning",
+                                                          "audio_out",
+                                                          "image_out"};
+
+// By bit; an empty one is no flag (yet).
+constexpr std::array<Bytes, 13> kFlagNames = {"streamed",
+                                              "committed",
+                                              "truncated",
+                                              "client_closed",
+                                              "reused_connection",
+                                              "hedge",
+                                              "retried",
+                                              "hold_full",
+                                              "usage_estimated",
+                                              "client_reused",
+                                              "won",
+                                              "cost_reported",
+                                              "cost_uncertain"};
+
+struct Phase {
+  Bytes name;
+  std::int64_t Record::* member;
+};
+constexpr Phase kPhases[] = {
+    {"head_complete", &Record::head_complete_ns},
+    {"dispatched", &Record::dispatched_ns},
+    {"connected", &Record::connected_ns},
+    {"request_sent", &Record::request_sent_ns},
+    {"upstream_first_byte", &Record::upstream_first_byte_ns},
+    {"first_useful_event", &Record::first_useful_event_ns},
+    {"first_byte_sent", &Record::first_byte_sent_ns},
+    {"last_byte", &Record::last_byte_ns},
+    {"settled", &Record::settled_ns},
+};
+
+// "2026-11-20T13:05:50.123456789Z"
+std::string time_text(std::uint64_t wall_ns) {
+  const auto seconds = static_cast<std::int64_t>(wall_ns / 1'000'000'000);
+  const std::int64_t day = seconds / 86400;
+  const std::int64_t of_day = seconds % 86400;
+  const std::chrono::year_month_day date{std::chrono::sys_days(std::chrono::days(day))};
+  char text[64];
+  std::snprintf(text,
+                sizeof text,
+                "%04d-%02u-%02uT%02d:%02d:%02d.%09uZ",
+                static_cast<int>(date.year()),
+                static_cast<unsigned>(date.month()),
+                static_cast<unsigned>(date.day()),
+                static_cast<int>(of_day / 3600),
+                static_cast<int>(of_day / 60 % 60),
+                static_cast<int>(of_day % 60),
+                static_cast<unsigned>(wall_ns % 1'000'000'000));
+  return text;
+}
+
+std::string ring_text(std::uint64_t ring) {
+  char text[20];
+  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(ring));
+  return text;
+}
+
+std::string id_text(const Record& record) {
+  base::Uuid id;
+  std::memcpy(id.data(), record.request_id, id.size());
+  char text[base::kUuidTextBytes];
+  return {text, base::write_uuid(text, id)};
+}
+
+// The name of an id, or "#id" when nobody told us what it stands for.
+void put_name(JsonText& out,
+              Bytes key,
+              const Dictionary* names,
+              std::vector<std::string> Dictionary::* list,
+              std::uint32_t id,
+              std::uint32_t none) {
+  if (id == none) return;
+  const bool known = names != nullptr && id < (names->*list).size();
+  out.key(key).string(known ? (names->*list)[id] : "#" + std::to_string(id));
+}
+
+void put_flags(JsonText& out, std::uint32_t flags) {
+  if (flags == 0) return;
+  out.key("flags").begin_list();
+  for (std::size_t bit = 0; bit < kFlagNames.size(); ++bit) {
+    if ((flags & (1u << bit)) != 0) out.string(kFlagNames[bit]);
+  }
+  out.end_list();
+}
+
+void put_tokens(JsonText& out, const Record& record) {
+  bool any = false;
+  for (std::size_t i = 0; i < kTokenClasses; ++i) {
+    if (record.tokens[i] == kNoTokens) continue;
+    if (!any) out.key("tokens").begin_object();
+    any = true;
+    out.key(kTokenNames[i]).number(record.tokens[i]);
+  }
+  if (any) out.end_object();
+}
+
+void put_phases(JsonText& out, const Record& record) {
+  out.key("ns").begin_object();
+  for (const Phase& phase : kPhases) {
+    if (record.*phase.member >= 0) out.key(phase.name).number(record.*phase.member);
+  }
+  if (record.upstream_wait_ns != 0) out.key("upstream_wait").number(record.upstream_wait_ns);
+  if (record.overhead_ns != kNoDuration) out.key("overhead").number(record.overhead_ns);
+  if (record.cancel_ns != kNoDuration) out.key("cancel").number(record.cancel_ns);
+  out.end_object();
+}
+
+void put_error(JsonText& out, const Record& record) {
+  if (record.error == 0) return;
+  out.key("error").string(base::name_of(static_cast<base::Errc>(record.error)));
+  constexpr std::array<Bytes, 3> kBlames = {"client", "upstream", "gateway"};
+  if (record.blame < kBlames.size()) out.key("blame").string(kBlames[record.blame]);
+}
+
+// What a request and an attempt have in common.
+void put_part(JsonText& out, const Part& part, const Dictionary* names) {
+  const Record& record = part.record;
+  if (part.text && part.text->model_bytes != 0) {
+    out.key("model").string(telemetry::model_of(*part.text));
+  }
+  put_name(out, "target", names, &Dictionary::targets, record.target, kNoId);
+  put_name(out, "provider", names, &Dictionary::providers, record.provider, kNoShortId);
+  if (part.text && part.text->provider_id_bytes != 0) {
+    out.key("provider_request_id").string(telemetry::provider_id_of(*part.text));
+  }
+  if (record.status != 0) out.key("status").number(std::uint32_t{record.status});
+  if (record.upstream_status != 0) {
+    out.key("upstream_status").number(std::uint32_t{record.upstream_status});
+  }
+  put_error(out, record);
+  put_flags(out, record.flags);
+  put_tokens(out, record);
+  put_name(out, "price", names, &Dictionary::prices, record.price_row, kNoId);
+  if (record.cost_picodollars != kNoCost) {
+    out.key("cost_picodollars").number(record.cost_picodollars);
+  }
+  out.key("events").number(record.events);
+  out.key("bytes_in").number(record.bytes_in);
+  out.key("bytes_out").number(record.bytes_out);
+  put_phases(out, record);
+}
+
+void put_attempt(JsonText& out, const Part& part, const Dictionary* names) {
+  out.begin_object();
+  out.key("sequence").number(part.record.sequence);
+  out.key("attempt").number(std::uint32_t{part.record.attempt});
+  put_part(out, part, names);
+  out.end_object();
+}
+
+}  // namespace
+
+std::string line_of(const Entry& entry) {
+  JsonText out;
+  const Record& first = entry.request ? entry.request->record : entry.attempts.front().record;
+  out.begin_object();
+  out.key("kind").string(entry.request ? "request" : "attempt");
+  out.key("ring").string(ring_text(entry.ring));
+  out.key("worker").number(std::uint32_t{first.worker});
+  if (entry.request) out.key("sequence").number(first.sequence);
+  out.key("time").string(time_text(first.wall_start_ns));
+  out.key("request_id").string(id_text(first));
+  put_name(out, "key", entry.names, &Dictionary::keys, first.key, kNoId);
+  put_name(out, "route", entry.names, &Dictionary::routes, first.route, kNoShortId);
+  if (entry.request) {
+    out.key("outcome").string(name_of(outcome_of(first)));
+    put_part(out, *entry.request, entry.names);
+    out.key("attempts_made").number(std::uint32_t{first.attempts});
+  }
+  out.key("attempts").begin_list();
+  for (const Part& attempt : entry.attempts) put_attempt(out, attempt, entry.names);
+  return out.end_list().end_object().take_line();
+}
+
+}  // namespace headrace::exporter

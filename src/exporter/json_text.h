@@ -1,0 +1,95 @@
+// JsonText: JSON of any length, written front to back into a string that grows: the lines of the
+// audit and of the dictionary. For the exporter's and the control thread; the data path has
+// json::Writer. Commas are its business, the nesting is the caller's.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "base/bytes.h"
+#include "json/write.h"
+
+namespace headrace::exporter {
+
+class JsonText {
+ public:
+  using Bytes = base::Bytes;
+
+  JsonText& begin_object() { return open('{'); }
+  JsonText& end_object() { return close('}'); }
+  JsonText& begin_list() { return open('['); }
+  JsonText& end_list() { return close(']'); }
+
+  // A name of ours: nothing in it needs escaping.
+  JsonText& key(Bytes name) {
+    comma();
+    text_.append(1, '"').append(name).append("\":");
+    comma_due_ = false;
+    return *this;
+  }
+  // Any bytes: what is not UTF-8 becomes U+FFFD.
+  JsonText& string(Bytes text) {
+    comma();
+    for (bool first = true; first || !text.empty(); first = false) put_piece(text, first);
+    text_ += '"';
+    comma_due_ = true;
+    return *this;
+  }
+  JsonText& number(std::uint64_t value) { return word(std::to_string(value)); }
+  JsonText& number(std::int64_t value) { return word(std::to_string(value)); }
+  JsonText& number(std::uint32_t value) { return number(std::uint64_t{value}); }
+  JsonText& boolean(bool value) { return word(value ? "true" : "false"); }
+
+  std::size_t size() const { return text_.size(); }
+  // The document so far and a line end; nothing is left here.
+  std::string take_line() {
+    text_ += '\n';
+    comma_due_ = false;
+    return std::exchange(text_, {});
+  }
+
+ private:
+  // A byte becomes at most six, so a piece always fits; it ends before a character, not inside.
+  static constexpr std::size_t kPiece = 256;
+
+  void put_piece(Bytes& text, bool first) {
+    std::size_t length = std::min(text.size(), kPiece);
+    while (length < text.size() && length > kPiece - 4 &&
+           (static_cast<unsigned char>(text[length]) & 0xC0) == 0x80) {
+      --length;
+    }
+    char buffer[6 * kPiece + 2];
+    json::Writer writer(buffer);
+    writer.string(text.substr(0, length));
+    const Bytes quoted = writer.written();
+    text_.append(first ? quoted.substr(0, quoted.size() - 1) : quoted.substr(1, quoted.size() - 2));
+    text.remove_prefix(length);
+  }
+  JsonText& open(char bracket) {
+    comma();
+    text_ += bracket;
+    comma_due_ = false;
+    return *this;
+  }
+  JsonText& close(char bracket) {
+    text_ += bracket;
+    comma_due_ = true;
+    return *this;
+  }
+  JsonText& word(Bytes text) {
+    comma();
+    text_.append(text);
+    comma_due_ = true;
+    return *this;
+  }
+  void comma() {
+    if (comma_due_) text_ += ',';
+  }
+
+  std::string text_;
+  bool comma_due_ = false;
+};
+
+}  // namespace headrace::exporter
