@@ -44,8 +44,10 @@ int serve(const Arguments& arguments) {
 int check(const Arguments& arguments) {
   const config::LoadOutcome outcome = load(arguments);
   if (!outcome.ok()) return 1;
-  std::printf("%s: ok: %zu routes, %zu providers\n", outcome.source.c_str(),
-              outcome.snapshot->routes.size(), outcome.snapshot->providers.size());
+  std::printf("%s: ok: %zu routes, %zu providers\n",
+              outcome.source.c_str(),
+              outcome.snapshot->routes.size(),
+              outcome.snapshot->providers.size());
   return 0;
 }
 
@@ -59,9 +61,10 @@ int print_config(const Arguments& arguments) {
 int new_key(const Arguments& arguments) {
   const config::LoadOutcome outcome = load(arguments);
   if (!outcome.ok()) return 1;
-  std::printf("%s", policy::describe_new_key(policy::new_key(), arguments.key_name,
-                                             outcome.snapshot->key_secret)
-                        .c_str());
+  std::printf(
+      "%s",
+      policy::describe_new_key(policy::new_key(), arguments.key_name, outcome.snapshot->key_secret)
+          .c_str());
   return 0;
 }
 
@@ -99,18 +102,21 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", std::string("headrace ") + HEADRACE_VERSION);
   Arguments arguments;
   const auto with_config = [&arguments](CLI::App* command) {
-    command->add_option("-c,--config", arguments.config,
-                        "configuration file; else ./headrace.yaml, /etc/headrace/headrace.yaml or the "
-                        "embedded default");
+    command->add_option(
+        "-c,--config",
+        arguments.config,
+        "configuration file; else ./headrace.yaml, /etc/headrace/headrace.yaml or the "
+        "embedded default");
     return command;
   };
   with_config(&app);
   app.require_subcommand(0, 1);
   with_config(app.add_subcommand("serve", "serve requests (what happens without a command)"));
-  CLI::App* check_command = with_config(app.add_subcommand("check", "check the configuration and end"));
+  CLI::App* check_command =
+      with_config(app.add_subcommand("check", "check the configuration and end"));
   check_command->add_option("file", arguments.config, "the same, without the dashes");
-  CLI::App* doctor_command =
-      with_config(app.add_subcommand("doctor", "say whether this host and configuration can serve"));
+  CLI::App* doctor_command = with_config(
+      app.add_subcommand("doctor", "say whether this host and configuration can serve"));
   CLI::App* health_command =
       with_config(app.add_subcommand("health", "ask a running gateway whether it is ready"));
   health_command->add_option("--address,--socket", arguments.address, "its admin listener");
@@ -121,8 +127,8 @@ int main(int argc, char** argv) {
   CLI::App* docs_command = config_command->add_subcommand("docs", "the reference of every key");
   CLI::App* key_command = app.add_subcommand("key", "about the keys of clients");
   key_command->require_subcommand(1);
-  CLI::App* new_key_command = with_config(
-      key_command->add_subcommand("new", "make a key, and the lines of configuration that admit it"));
+  CLI::App* new_key_command = with_config(key_command->add_subcommand(
+      "new", "make a key, and the lines of configuration that admit it"));
   new_key_command->add_option("name", arguments.key_name, "what the configuration will call it");
   CLI11_PARSE(app, argc, argv);
 

@@ -1,6 +1,6 @@
-// Assertions. HEADRACE_ASSERT is always on: a broken invariant ends the process with one line, because a
-// sidecar restarts in milliseconds and a corrupt relay does not heal. HEADRACE_DCHECK is for checks too
-// dear for the data path and disappears in release builds.
+// Assertions. HEADRACE_ASSERT is always on: a broken invariant ends the process with one line,
+// because a sidecar restarts in milliseconds and a corrupt relay does not heal. HEADRACE_DCHECK is
+// for checks too dear for the data path and disappears in release builds.
 #pragma once
 
 namespace headrace::base {
@@ -9,11 +9,11 @@ namespace headrace::base {
 
 }  // namespace headrace::base
 
-#define HEADRACE_ASSERT(condition)                                                    \
-  do {                                                                                \
-    if (__builtin_expect(!(condition), 0)) {                                          \
-      ::headrace::base::assert_failed(#condition, __FILE__, __LINE__);                \
-    }                                                                                 \
+#define HEADRACE_ASSERT(condition)                                     \
+  do {                                                                 \
+    if (__builtin_expect(!(condition), 0)) {                           \
+      ::headrace::base::assert_failed(#condition, __FILE__, __LINE__); \
+    }                                                                  \
   } while (false)
 
 #ifdef NDEBUG

@@ -1,5 +1,6 @@
-// Text as bytes: ASCII case rules and number parsing that never look past the given span, never allocate
-// and never consult the locale. `Bytes` is std::string_view because most wire bytes here are text.
+// Text as bytes: ASCII case rules and number parsing that never look past the given span, never
+// allocate and never consult the locale. `Bytes` is std::string_view because most wire bytes here
+// are text.
 #pragma once
 
 #include <cstddef>
@@ -12,9 +13,15 @@ namespace headrace::base {
 
 using Bytes = std::string_view;
 
-constexpr char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
-constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
-constexpr bool is_blank(char c) { return c == ' ' || c == '\t'; }
+constexpr char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
+}
+constexpr bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+constexpr bool is_blank(char c) {
+  return c == ' ' || c == '\t';
+}
 
 // Value of one hexadecimal digit, or -1.
 constexpr int hex_value(char c) {
@@ -74,7 +81,8 @@ inline char* write_hex(char* out, std::uint64_t value) {
 }
 
 inline char* write_bytes(char* out, Bytes text) {
-  if (!text.empty()) std::memcpy(out, text.data(), text.size());  // an empty text may have no address
+  if (!text.empty())
+    std::memcpy(out, text.data(), text.size());  // an empty text may have no address
   return out + text.size();
 }
 

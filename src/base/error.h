@@ -1,5 +1,5 @@
-// What went wrong, in 8 trivially copyable bytes: exactly what failover needs to decide. Strings are made
-// from errors only at the edge (api/error_body, base/log).
+// What went wrong, in 8 trivially copyable bytes: exactly what failover needs to decide. Strings
+// are made from errors only at the edge (api/error_body, base/log).
 #pragma once
 
 #include <cstdint>
@@ -11,42 +11,42 @@ namespace headrace::base {
 enum class Errc : std::uint8_t {
   ok,
   // -- the client's doing
-  bad_request,          // not HTTP, or HTTP that RFC 9112 forbids
-  bad_json,             // the body is not one valid JSON document
-  bad_field,            // a field of the body has the wrong shape
-  head_too_large,       // request head above limits (bytes or fields)
-  uri_too_long,         // request target above limits
-  body_too_large,       // request body above limits
-  unsupported_coding,   // a transfer coding we do not speak
-  unsupported_media,    // a compressed or non-JSON body
-  misdirected,          // an absolute-form target that names another host
-  method_not_allowed,   // the path exists, the method does not
-  upgrade_refused,      // an Upgrade where none is offered
-  no_such_path,         // nothing is served under this path
-  no_such_model,        // no route for the model
-  request_timeout,      // head or body came too slowly
-  client_closed,        // the client went away
-  client_stalled,       // the client stopped reading
+  bad_request,         // not HTTP, or HTTP that RFC 9112 forbids
+  bad_json,            // the body is not one valid JSON document
+  bad_field,           // a field of the body has the wrong shape
+  head_too_large,      // request head above limits (bytes or fields)
+  uri_too_long,        // request target above limits
+  body_too_large,      // request body above limits
+  unsupported_coding,  // a transfer coding we do not speak
+  unsupported_media,   // a compressed or non-JSON body
+  misdirected,         // an absolute-form target that names another host
+  method_not_allowed,  // the path exists, the method does not
+  upgrade_refused,     // an Upgrade where none is offered
+  no_such_path,        // nothing is served under this path
+  no_such_model,       // no route for the model
+  request_timeout,     // head or body came too slowly
+  client_closed,       // the client went away
+  client_stalled,      // the client stopped reading
   // -- the upstream's doing
-  connect_failed,        // refused, unreachable, reset while connecting
-  connect_timeout,       // no connection in time
-  resolve_failed,        // the name has no address
-  upstream_closed,       // the connection ended before the answer did
-  upstream_reset,        // the connection was reset before the answer ended
-  upstream_protocol,     // the answer is not HTTP as RFC 9112 has it
-  upstream_redirect,     // a 3xx, which is never followed
-  upstream_status,       // an error status from the provider
-  upstream_truncated,    // a stream that ended well-formed but unfinished
-  first_token_timeout,   // no useful event in time
-  idle_timeout,          // silence in the middle of an answer
-  total_timeout,         // the request's own deadline
+  connect_failed,       // refused, unreachable, reset while connecting
+  connect_timeout,      // no connection in time
+  resolve_failed,       // the name has no address
+  upstream_closed,      // the connection ended before the answer did
+  upstream_reset,       // the connection was reset before the answer ended
+  upstream_protocol,    // the answer is not HTTP as RFC 9112 has it
+  upstream_redirect,    // a 3xx, which is never followed
+  upstream_status,      // an error status from the provider
+  upstream_truncated,   // a stream that ended well-formed but unfinished
+  first_token_timeout,  // no useful event in time
+  idle_timeout,         // silence in the middle of an answer
+  total_timeout,        // the request's own deadline
   // -- ours
-  overloaded,       // a bound of the gateway was reached
-  draining,         // shutting down
-  out_of_files,     // EMFILE or ENFILE
-  io_failed,        // any other failure of the kernel interface
-  config_invalid,   // a fault in the configuration
-  internal,         // a fault of ours that did not deserve an abort
+  overloaded,      // a bound of the gateway was reached
+  draining,        // shutting down
+  out_of_files,    // EMFILE or ENFILE
+  io_failed,       // any other failure of the kernel interface
+  config_invalid,  // a fault in the configuration
+  internal,        // a fault of ours that did not deserve an abort
   // -- the client's key (numbers stay as they are, so what is new stands at the end)
   invalid_key,          // no key, or none that is good
   model_not_allowed,    // the key may not ask for the model
@@ -77,7 +77,9 @@ static_assert(std::is_trivially_copyable_v<Error>);
 // The code's name as it appears in logs, metrics and error bodies ("connect_timeout").
 std::string_view name_of(Errc code);
 
-inline Error client_error(Errc code) { return {code, Blame::client, Retry::never, 0}; }
+inline Error client_error(Errc code) {
+  return {code, Blame::client, Retry::never, 0};
+}
 inline Error upstream_error(Errc code, int os_errno = 0) {
   return {code, Blame::upstream, Retry::next_target, os_errno};
 }

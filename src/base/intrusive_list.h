@@ -1,5 +1,5 @@
-// A doubly linked list whose links live in its elements: no allocation, O(1) removal. An element may be in
-// one list per link. Removing an element that is in no list is allowed and does nothing.
+// A doubly linked list whose links live in its elements: no allocation, O(1) removal. An element
+// may be in one list per link. Removing an element that is in no list is allowed and does nothing.
 #pragma once
 
 #include <cstddef>
@@ -27,8 +27,9 @@ struct ListLink {
   }
 };
 
-// `Owner` is the element type, `Link` the member that links it: IntrusiveList<Socket, &Socket::dirty_link>.
-template <typename Owner, ListLink Owner::*Link>
+// `Owner` is the element type, `Link` the member that links it: IntrusiveList<Socket,
+// &Socket::dirty_link>.
+template <typename Owner, ListLink Owner::* Link>
 class IntrusiveList {
  public:
   IntrusiveList() { root_.next = root_.previous = &root_; }

@@ -13,17 +13,23 @@ std::atomic<LogLevel> threshold{LogLevel::info};
 
 const char* name_of(LogLevel level) {
   switch (level) {
-    case LogLevel::debug: return "debug";
-    case LogLevel::info: return "info";
-    case LogLevel::warning: return "warning";
-    case LogLevel::error: return "error";
+    case LogLevel::debug:
+      return "debug";
+    case LogLevel::info:
+      return "info";
+    case LogLevel::warning:
+      return "warning";
+    case LogLevel::error:
+      return "error";
   }
   return "?";
 }
 
 }  // namespace
 
-void set_log_level(LogLevel level) { threshold.store(level, std::memory_order_relaxed); }
+void set_log_level(LogLevel level) {
+  threshold.store(level, std::memory_order_relaxed);
+}
 
 void log(LogLevel level, const char* format, ...) {
   if (level < threshold.load(std::memory_order_relaxed)) return;
@@ -37,7 +43,8 @@ void log(LogLevel level, const char* format, ...) {
   auto length = static_cast<std::size_t>(prefix) +
                 std::min(static_cast<std::size_t>(std::max(body, 0)), room - 1);
   line[length++] = '\n';
-  // One write a line, so that lines of several threads do not mix; a closed stderr is no reason to fail.
+  // One write a line, so that lines of several threads do not mix; a closed stderr is no reason to
+  // fail.
   [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line, length);
 }
 

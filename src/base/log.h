@@ -1,5 +1,5 @@
-// Cold-path logging: one line to standard error, with a level. Never called on the data path, never given
-// request bytes or credentials.
+// Cold-path logging: one line to standard error, with a level. Never called on the data path, never
+// given request bytes or credentials.
 #pragma once
 
 #include <cstdarg>
@@ -16,4 +16,5 @@ __attribute__((format(printf, 2, 3))) void log(LogLevel level, const char* forma
 #define HEADRACE_LOG_INFO(...) ::headrace::base::log(::headrace::base::LogLevel::info, __VA_ARGS__)
 #define HEADRACE_LOG_WARNING(...) \
   ::headrace::base::log(::headrace::base::LogLevel::warning, __VA_ARGS__)
-#define HEADRACE_LOG_ERROR(...) ::headrace::base::log(::headrace::base::LogLevel::error, __VA_ARGS__)
+#define HEADRACE_LOG_ERROR(...) \
+  ::headrace::base::log(::headrace::base::LogLevel::error, __VA_ARGS__)

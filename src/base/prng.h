@@ -1,5 +1,5 @@
-// A small seeded generator (xoshiro256++ seeded by splitmix64) for jitter, sampling and the simulator.
-// Not for secrets.
+// A small seeded generator (xoshiro256++ seeded by splitmix64) for jitter, sampling and the
+// simulator. Not for secrets.
 #pragma once
 
 #include <cstdint>
@@ -34,7 +34,9 @@ class Prng {
   std::uint64_t below(std::uint64_t bound) {
     return static_cast<std::uint64_t>((static_cast<unsigned __int128>(next()) * bound) >> 64);
   }
-  std::uint64_t between(std::uint64_t low, std::uint64_t high) { return low + below(high - low + 1); }
+  std::uint64_t between(std::uint64_t low, std::uint64_t high) {
+    return low + below(high - low + 1);
+  }
   double unit() { return static_cast<double>(next() >> 11) * 0x1.0p-53; }
   bool chance(double probability) { return unit() < probability; }
 

@@ -1,5 +1,5 @@
-// A pool of objects of one type: blocks of them are allocated as needed up to a cap, freed objects are
-// reused last-in first-out and never returned to the heap before the slab dies. One thread.
+// A pool of objects of one type: blocks of them are allocated as needed up to a cap, freed objects
+// are reused last-in first-out and never returned to the heap before the slab dies. One thread.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,5 @@
-// Time as numbers. No clock lives here: every clock reading comes from Io, so that the simulator owns time.
+// Time as numbers. No clock lives here: every clock reading comes from Io, so that the simulator
+// owns time.
 #pragma once
 
 #include <cstdint>

@@ -23,7 +23,9 @@ constexpr bool kUseSlabs = true;
 constexpr bool kUseSlabs = true;
 #endif
 
-bool in_slab(std::size_t shift) { return kUseSlabs && shift <= BlockPool::kSlabShift; }
+bool in_slab(std::size_t shift) {
+  return kUseSlabs && shift <= BlockPool::kSlabShift;
+}
 
 }  // namespace
 

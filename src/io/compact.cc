@@ -7,7 +7,10 @@
 
 namespace headrace::io {
 
-std::size_t push_compact(SliceQueue& queue, Slice slice, BlockPool& blocks, const ReceivePool& pool) {
+std::size_t push_compact(SliceQueue& queue,
+                         Slice slice,
+                         BlockPool& blocks,
+                         const ReceivePool& pool) {
   if (slice.empty()) return 0;
   const bool touches = !queue.empty() && queue.back().touches(slice);
   const bool small = slice.size() <= base::limits::kSmallPieceBytes;

@@ -1,5 +1,5 @@
-// Gather: bytes that may arrive in pieces but must be read as one text (a message head). Nothing is copied
-// while one slice holds everything; only what turns out incomplete moves into a block.
+// Gather: bytes that may arrive in pieces but must be read as one text (a message head). Nothing is
+// copied while one slice holds everything; only what turns out incomplete moves into a block.
 //
 //   Bytes text = gather.join(slice, blocks);   // everything so far, the newest slice included
 //   incomplete:  gather.keep(slice, blocks);   // and wait for the next slice

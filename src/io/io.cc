@@ -8,8 +8,9 @@
 namespace headrace::io {
 namespace {
 
-// Behind a busy socket, or once several pieces wait, a small piece costs less copied than linked (runtime
-// figures: memcpy + send beats sendmsg up to 16 KiB), and the queue of a busy socket need not grow.
+// Behind a busy socket, or once several pieces wait, a small piece costs less copied than linked
+// (runtime figures: memcpy + send beats sendmsg up to 16 KiB), and the queue of a busy socket need
+// not grow.
 bool worth_copying(const Socket& socket, const Slice& slice) {
   if (slice.size() > base::limits::kSmallPieceBytes) return false;
   return socket.sending() || socket.queue.count() >= SliceQueue::kInline;
@@ -40,7 +41,8 @@ void Io::send_copy(Socket& socket, std::string_view bytes) {
   if (socket.state != Socket::State::open && socket.state != Socket::State::connecting) return;
   while (!bytes.empty()) {
     SliceQueue& queue = socket.queue;
-    // Tailroom is nobody's, in a receive buffer as in a block of ours: framing goes right behind its event.
+    // Tailroom is nobody's, in a receive buffer as in a block of ours: framing goes right behind
+    // its event.
     const bool may_append = queue.count() > socket.in_flight_slices &&
                             queue.back().buffer() != nullptr && queue.back().tailroom() != 0;
     if (!may_append) {
@@ -61,7 +63,9 @@ void Io::send_copy(Socket& socket, std::string_view bytes) {
   mark_dirty(socket);
 }
 
-void Io::discard(int fd) { ::close(fd); }
+void Io::discard(int fd) {
+  ::close(fd);
+}
 
 void Io::shutdown_after_send(Socket& socket) {
   if (socket.state != Socket::State::open || socket.shut_after_send) return;

@@ -1,9 +1,9 @@
-// Io: the one interface for time and the kernel. All time and all I/O of a worker pass through it, which is
-// why the whole worker runs unchanged on io_uring (UringIo), on epoll where io_uring is forbidden (EpollIo),
-// and inside the seeded simulator with its virtual clock (tests/sim/sim_io).
+// Io: the one interface for time and the kernel. All time and all I/O of a worker pass through it,
+// which is why the whole worker runs unchanged on io_uring (UringIo), on epoll where io_uring is
+// forbidden (EpollIo), and inside the seeded simulator with its virtual clock (tests/sim/sim_io).
 //
-// Completion-shaped: verbs only note what is wanted; run_once() hands it to the kernel, waits, and delivers
-// events to their owners. One turn of run_once():
+// Completion-shaped: verbs only note what is wanted; run_once() hands it to the kernel, waits, and
+// delivers events to their owners. One turn of run_once():
 //
 //   1. hand over what the last turn queued, wait for events no longer than the next timer
 //   2. settle the sends the kernel took (on_sent), deliver every event
@@ -27,18 +27,20 @@ namespace headrace::io {
 // Plain counters of one Io, written by its thread only; copied out once a turn by the worker.
 struct IoCounters {
   std::uint64_t turns = 0;
-  std::uint64_t enters = 0;  // system calls that may wait or submit (io_uring_enter; epoll_wait, recv, send)
+  std::uint64_t enters =
+      0;  // system calls that may wait or submit (io_uring_enter; epoll_wait, recv, send)
   std::uint64_t accepts = 0;
   std::uint64_t receives = 0;
   std::uint64_t received_bytes = 0;
   std::uint64_t sends = 0;
   std::uint64_t sent_bytes = 0;
-  std::uint64_t short_sends = 0;       // the socket was full: the rest had to wait
-  std::uint64_t coalesced_bytes = 0;   // copied because a socket was busy, or many pieces left together
-  std::uint64_t starved = 0;           // receives that waited for a buffer
-  std::uint64_t overflows = 0;         // completion queue overflows; must stay 0
-  std::uint64_t polls_hit = 0;         // busy polling: windows that saw an event
-  std::uint64_t polls_missed = 0;      // and windows that were a loss
+  std::uint64_t short_sends = 0;  // the socket was full: the rest had to wait
+  std::uint64_t coalesced_bytes =
+      0;                           // copied because a socket was busy, or many pieces left together
+  std::uint64_t starved = 0;       // receives that waited for a buffer
+  std::uint64_t overflows = 0;     // completion queue overflows; must stay 0
+  std::uint64_t polls_hit = 0;     // busy polling: windows that saw an event
+  std::uint64_t polls_missed = 0;  // and windows that were a loss
 };
 
 class WakeOwner {
@@ -76,10 +78,14 @@ class Io {
   virtual void listen_stop(Listener& listener) = 0;  // closes; on_listener_closed follows
 
   // -- sockets
-  virtual void adopt(Socket& socket, int fd, Side side) = 0;  // an accepted descriptor; then recv_start
-  // Non-blocking connect; on_connected follows. An immediate refusal of the kernel (no descriptors left) is
-  // returned and the socket stays closed.
-  virtual base::Status connect(Socket& socket, const sockaddr_storage& address, socklen_t size,
+  virtual void adopt(Socket& socket,
+                     int fd,
+                     Side side) = 0;  // an accepted descriptor; then recv_start
+  // Non-blocking connect; on_connected follows. An immediate refusal of the kernel (no descriptors
+  // left) is returned and the socket stays closed.
+  virtual base::Status connect(Socket& socket,
+                               const sockaddr_storage& address,
+                               socklen_t size,
                                Side side) = 0;
   virtual void recv_start(Socket& socket) = 0;
   virtual void pause(Socket& socket, PauseReason reason) = 0;
@@ -88,14 +94,15 @@ class Io {
   // An accepted descriptor that nobody wants.
   virtual void discard(int fd);
 
-  // Queues bytes; they leave at the end of this turn, or when the send in flight has settled. Behind a busy
-  // socket small pieces are copied together (coalesced_bytes).
+  // Queues bytes; they leave at the end of this turn, or when the send in flight has settled.
+  // Behind a busy socket small pieces are copied together (coalesced_bytes).
   void send(Socket& socket, Slice slice);
   void send_copy(Socket& socket, std::string_view bytes);
   // Half-close once everything queued has left.
   void shutdown_after_send(Socket& socket);
 
-  // Wakes run_once from any thread; on_wake follows on the worker's thread. Never used on the data path.
+  // Wakes run_once from any thread; on_wake follows on the worker's thread. Never used on the data
+  // path.
   virtual void wake() = 0;
   void set_wake_owner(WakeOwner* owner) { wake_owner_ = owner; }
 
@@ -109,8 +116,8 @@ class Io {
   void mark_dirty(Socket& socket) {
     if (!socket.dirty_link.linked()) dirty_.push_back(socket);
   }
-  // Fills socket.segments from the head of the queue and notes them as in flight; returns how many. A run of
-  // small pieces is first copied together when that is cheaper than gathering.
+  // Fills socket.segments from the head of the queue and notes them as in flight; returns how many.
+  // A run of small pieces is first copied together when that is cheaper than gathering.
   std::size_t prepare_send(Socket& socket);
   // The kernel took `bytes` of what was in flight: drops them, reports on_sent.
   void finish_send(Socket& socket, std::size_t bytes);

@@ -24,11 +24,12 @@ void ReceivePool::start() {
 }
 
 void ReceivePool::add(std::size_t count) {
-  // One mapping holds the Buffers and, from the next page on, their bytes; nothing is touched before use.
+  // One mapping holds the Buffers and, from the next page on, their bytes; nothing is touched
+  // before use.
   const std::size_t heads = (count * sizeof(Buffer) + 4095) & ~std::size_t{4095};
   const std::size_t bytes = heads + count * stride();
-  void* memory =
-      ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* memory = ::mmap(
+      nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   HEADRACE_ASSERT(memory != MAP_FAILED);
   mappings_.emplace_back(memory, bytes);
   auto* buffers = static_cast<Buffer*>(memory);
@@ -82,6 +83,8 @@ void ReceivePool::take_back(Buffer& buffer) {
   on_free(buffer);
 }
 
-void ReceivePool::on_free(Buffer& buffer) { free_.push_back(&buffer); }
+void ReceivePool::on_free(Buffer& buffer) {
+  free_.push_back(&buffer);
+}
 
 }  // namespace headrace::io

@@ -1,12 +1,13 @@
-// The buffers that received bytes land in. One pool for clients and one for upstreams, so that uploads cannot
-// starve tokens. A pool starts small and grows in steps while it is under pressure, up to its cap, so that an
-// idle process stays small.
+// The buffers that received bytes land in. One pool for clients and one for upstreams, so that
+// uploads cannot starve tokens. A pool starts small and grows in steps while it is under pressure,
+// up to its cap, so that an idle process stays small.
 //
-// Every buffer keeps a margin before and behind the bytes (kHeadMargin, kTailMargin): the relay writes its own
-// heads and chunk framing there. Memory is mapped, not allocated, and never returned before the pool dies.
+// Every buffer keeps a margin before and behind the bytes (kHeadMargin, kTailMargin): the relay
+// writes its own heads and chunk framing there. Memory is mapped, not allocated, and never returned
+// before the pool dies.
 //
-// UringIo derives from this class to offer free buffers to the kernel; EpollIo and the simulator take them
-// one by one. One thread.
+// UringIo derives from this class to offer free buffers to the kernel; EpollIo and the simulator
+// take them one by one. One thread.
 #pragma once
 
 #include <cstddef>
@@ -38,7 +39,8 @@ class ReceivePool : public BufferHome {
   std::size_t free_count() const { return free_count_; }
   std::size_t out() const { return total() - free_count_; }
 
-  // Little is left and the pool may not grow: holders should copy small pieces and give buffers back.
+  // Little is left and the pool may not grow: holders should copy small pieces and give buffers
+  // back.
   bool scarce() const { return total() >= options_.cap && free_count_ * 4 < total() + 4; }
   bool empty() const { return free_count_ == 0; }
 
@@ -54,7 +56,8 @@ class ReceivePool : public BufferHome {
   void take_back(Buffer& buffer) override;
 
  protected:
-  // Called for every buffer that becomes free, at start included. The default keeps it in a list for take().
+  // Called for every buffer that becomes free, at start included. The default keeps it in a list
+  // for take().
   virtual void on_free(Buffer& buffer);
   // Adds buffers (half of what there is, at least `initial`); false at the cap.
   bool grow();

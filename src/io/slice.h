@@ -1,14 +1,18 @@
-// Slice: a move-only lease on bytes that are about to be parsed, relayed or sent. Whoever holds it owns it.
+// Slice: a move-only lease on bytes that are about to be parsed, relayed or sent. Whoever holds it
+// owns it.
 //
-// The bytes lie in a Buffer: a receive buffer that the kernel filled, or a block that we filled. A buffer goes
-// home when its last slice dies (`split_front` makes a second lease on the same buffer: two events in one
-// receive buffer). A slice without a buffer borrows bytes that outlive it (string constants, request bodies).
+// The bytes lie in a Buffer: a receive buffer that the kernel filled, or a block that we filled. A
+// buffer goes home when its last slice dies (`split_front` makes a second lease on the same buffer:
+// two events in one receive buffer). A slice without a buffer borrows bytes that outlive it (string
+// constants, request bodies).
 //
-// headroom and tailroom say how many bytes directly before and after the slice are nobody's: an upstream's
-// chunk framing, already parsed, or the margin of the buffer. The relay writes its own framing there, which
-// is how an event leaves in one contiguous send straight from the receive buffer.
+// headroom and tailroom say how many bytes directly before and after the slice are nobody's: an
+// upstream's chunk framing, already parsed, or the margin of the buffer. The relay writes its own
+// framing there, which is how an event leaves in one contiguous send straight from the receive
+// buffer.
 //
-// One thread. A buffer that goes home twice, or while the kernel still sends from it, ends the process.
+// One thread. A buffer that goes home twice, or while the kernel still sends from it, ends the
+// process.
 #pragma once
 
 #include <cstddef>
@@ -118,8 +122,8 @@ class Slice {
     tailroom_ = clamp_room(tailroom_ + bytes);
   }
 
-  // Cuts the first `bytes` off into a slice of their own (a second lease on the buffer). The two touch, so
-  // neither has room at the cut; where nothing stays behind, the room behind goes along.
+  // Cuts the first `bytes` off into a slice of their own (a second lease on the buffer). The two
+  // touch, so neither has room at the cut; where nothing stays behind, the room behind goes along.
   Slice split_front(std::size_t bytes) {
     HEADRACE_ASSERT(bytes <= size_);
     Slice front;

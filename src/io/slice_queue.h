@@ -1,6 +1,7 @@
-// A first-in first-out queue of slices: a ring that starts inside the object and moves to the heap when it
-// outgrows that (and keeps the room, so that a warmed-up connection does not allocate). Slices that touch
-// are joined. Bounds on bytes are the owner's business; kSlicesMax bounds the count.
+// A first-in first-out queue of slices: a ring that starts inside the object and moves to the heap
+// when it outgrows that (and keeps the room, so that a warmed-up connection does not allocate).
+// Slices that touch are joined. Bounds on bytes are the owner's business; kSlicesMax bounds the
+// count.
 #pragma once
 
 #include <array>
@@ -29,8 +30,8 @@ class SliceQueue {
   Slice& front() { return (*this)[0]; }
   Slice& back() { return (*this)[count_ - 1]; }
 
-  // Joins with the last slice where the two touch; `may_join` false keeps them apart (the last one is
-  // already in the kernel's hands).
+  // Joins with the last slice where the two touch; `may_join` false keeps them apart (the last one
+  // is already in the kernel's hands).
   void push(Slice slice, bool may_join = true) {
     if (slice.empty()) return;
     bytes_ += slice.size();

@@ -1,12 +1,15 @@
-// Socket: one connected (or connecting) byte stream, embedded in the object that owns it (a client connection,
-// an upstream connection). It holds the queue of bytes to send and the state of every kernel operation.
+// Socket: one connected (or connecting) byte stream, embedded in the object that owns it (a client
+// connection, an upstream connection). It holds the queue of bytes to send and the state of every
+// kernel operation.
 //
 // The contract, the same on every backend:
-//   - Events come from Io::run_once only; a verb (send, pause, close, ...) never calls its owner back.
+//   - Events come from Io::run_once only; a verb (send, pause, close, ...) never calls its owner
+//   back.
 //   - One send is in flight per socket, always; what is queued behind it waits.
 //   - Receiving starts once and pushes. While paused, up to kOvershootBytes may still arrive.
 //   - on_eof and on_error come at most once, and after either nothing more is received.
-//   - close() is the last verb. on_closed() follows, never synchronously, when no operation is in flight any
+//   - close() is the last verb. on_closed() follows, never synchronously, when no operation is in
+//   flight any
 //     more; only then may the object die.
 #pragma once
 
@@ -31,10 +34,12 @@ class Socket;
 // The events of one socket, in life order.
 class SocketOwner {
  public:
-  virtual void on_connected(base::Status status) = 0;  // after connect(); on failure close() is still due
+  virtual void on_connected(
+      base::Status status) = 0;  // after connect(); on failure close() is still due
   virtual void on_data(Slice slice) = 0;
-  virtual void on_eof() = 0;                  // the peer will send no more
-  virtual void on_error(base::Error error) = 0;  // reset, broken pipe, ...: only close() makes sense now
+  virtual void on_eof() = 0;  // the peer will send no more
+  virtual void on_error(
+      base::Error error) = 0;    // reset, broken pipe, ...: only close() makes sense now
   virtual void on_sent() = 0;    // the kernel took bytes; queued_bytes() says what is left
   virtual void on_closed() = 0;  // after close(): nothing in flight; the object may die
 
@@ -56,9 +61,19 @@ enum PauseReason : std::uint8_t {
   kPausePipeline = 2,      // the client sent more requests ahead than we hold
 };
 
-// One kernel request that may be in flight; the address is its identity. `Socket` and `Listener` embed it.
+// One kernel request that may be in flight; the address is its identity. `Socket` and `Listener`
+// embed it.
 struct Op {
-  enum class Kind : std::uint8_t { accept, connect, receive, send, wait_writable, cancel, close, wake };
+  enum class Kind : std::uint8_t {
+    accept,
+    connect,
+    receive,
+    send,
+    wait_writable,
+    cancel,
+    close,
+    wake
+  };
   explicit Op(Kind k) : kind(k) {}
   Op(const Op&) = delete;
   Op& operator=(const Op&) = delete;
@@ -83,8 +98,9 @@ class Socket {
   std::size_t queued_bytes() const { return queue.bytes(); }
   bool sending() const { return in_flight_slices != 0; }
 
-  // Set by an owner that does nothing until on_sent (it closes then, say): the report comes at once. Else
-  // that of a send which emptied the queue may come with the next event, or kSentReportMax later.
+  // Set by an owner that does nothing until on_sent (it closes then, say): the report comes at
+  // once. Else that of a send which emptied the queue may come with the next event, or
+  // kSentReportMax later.
   bool prompt_sent = false;
   static constexpr base::Nanos kSentReportMax = 2 * base::kMillisecond;
 
@@ -95,9 +111,9 @@ class Socket {
   State state = State::closed;
   Side side = Side::client;
   std::uint8_t pause_reasons = 0;
-  bool receiving = false;       // recv_start was called and no eof / error came
-  bool failed = false;          // on_error was delivered or is pending
-  bool shut_after_send = false; // half-close once the queue is empty
+  bool receiving = false;        // recv_start was called and no eof / error came
+  bool failed = false;           // on_error was delivered or is pending
+  bool shut_after_send = false;  // half-close once the queue is empty
   bool shut_done = false;
   CloseHow close_how = CloseHow::orderly;
   std::uint8_t ops_in_kernel = 0;

@@ -5,7 +5,10 @@
 
 namespace headrace::meter {
 
-void Meter::begin(const base::Uuid& id, std::uint64_t wall_ns, base::Nanos start, std::uint32_t epoch) {
+void Meter::begin(const base::Uuid& id,
+                  std::uint64_t wall_ns,
+                  base::Nanos start,
+                  std::uint32_t epoch) {
   request_ = Record{};
   std::memcpy(request_.request_id, id.data(), id.size());
   request_.wall_start_ns = wall_ns;
@@ -42,7 +45,9 @@ void Meter::set_error(Record& record, base::Error error) {
   record.blame = static_cast<std::uint8_t>(error.blame);
 }
 
-bool Meter::settle(Record& record, telemetry::RecordRing& ring, std::uint16_t worker,
+bool Meter::settle(Record& record,
+                   telemetry::RecordRing& ring,
+                   std::uint16_t worker,
                    std::uint64_t& sequence) {
   record.worker = worker;
   record.sequence = sequence++;

@@ -1,6 +1,6 @@
-// Meter: fills the records of one exchange: the request's own, kept from its first byte to its end, and one for
-// every attempt. Stamps are offsets from the request's start, so the records of one request compare. Pushes
-// into the worker's ring; a full ring loses the record, counted there.
+// Meter: fills the records of one exchange: the request's own, kept from its first byte to its end,
+// and one for every attempt. Stamps are offsets from the request's start, so the records of one
+// request compare. Pushes into the worker's ring; a full ring loses the record, counted there.
 #pragma once
 
 #include <cstdint>
@@ -31,7 +31,9 @@ class Meter {
 
   static void set_error(Record& record, base::Error error);
   // False when the record was lost.
-  bool settle(Record& record, telemetry::RecordRing& ring, std::uint16_t worker,
+  bool settle(Record& record,
+              telemetry::RecordRing& ring,
+              std::uint16_t worker,
               std::uint64_t& sequence);
 
  private:

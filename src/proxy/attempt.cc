@@ -12,11 +12,16 @@ using base::Errc;
 
 namespace {
 
-// What passes from an answer's head to the client (design.md, names on the wire). Nothing else does.
-constexpr std::array<base::Bytes, 6> kForwardedNames = {
-    "content-type", "retry-after", "retry-after-ms", "x-should-retry", "x-request-id", "request-id"};
-constexpr std::array<base::Bytes, 4> kForwardedPrefixes = {"openai-", "anthropic-", "x-ratelimit-",
-                                                           "x-tokenlimit-"};
+// What passes from an answer's head to the client (design.md, names on the wire). Nothing else
+// does.
+constexpr std::array<base::Bytes, 6> kForwardedNames = {"content-type",
+                                                        "retry-after",
+                                                        "retry-after-ms",
+                                                        "x-should-retry",
+                                                        "x-request-id",
+                                                        "request-id"};
+constexpr std::array<base::Bytes, 4> kForwardedPrefixes = {
+    "openai-", "anthropic-", "x-ratelimit-", "x-tokenlimit-"};
 constexpr std::size_t kForwardedBytes = 1500;
 
 bool is_forwarded(base::Bytes name) {
@@ -24,7 +29,8 @@ bool is_forwarded(base::Bytes name) {
     if (base::equals_lowered(name, known)) return true;
   }
   for (const base::Bytes prefix : kForwardedPrefixes) {
-    if (name.size() > prefix.size() && base::equals_lowered(name.substr(0, prefix.size()), prefix)) {
+    if (name.size() > prefix.size() &&
+        base::equals_lowered(name.substr(0, prefix.size()), prefix)) {
       return true;
     }
   }
@@ -39,8 +45,11 @@ bool is_event_stream(base::Bytes content_type) {
 
 }  // namespace
 
-void Attempt::start(upstream::UpstreamConn& conn, const config::Route& route, std::uint32_t target,
-                    io::Slice head, io::Slice body) {
+void Attempt::start(upstream::UpstreamConn& conn,
+                    const config::Route& route,
+                    std::uint32_t target,
+                    io::Slice head,
+                    io::Slice body) {
   HEADRACE_ASSERT(conn_ == nullptr);
   conn_ = &conn;
   route_ = &route;
@@ -83,11 +92,13 @@ void Attempt::resume() {
   paused_for_ += shop_.io.now() - std::exchange(paused_since_, 0);
 }
 
-void Attempt::on_answer_head(const http::ResponseHead& head, const http::Fields& fields,
+void Attempt::on_answer_head(const http::ResponseHead& head,
+                             const http::Fields& fields,
                              base::Bytes text) {
   head_ = head;
   stamps_.first_byte = stamps_.last_activity = shop_.io.now();
-  if (head.status >= 300 && head.status < 400) {  // a redirect is never followed and never passed on
+  if (head.status >= 300 &&
+      head.status < 400) {  // a redirect is never followed and never passed on
     stop();
     owner_.on_attempt_failed(*this, base::upstream_error(Errc::upstream_redirect));
     return;

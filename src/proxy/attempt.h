@@ -1,6 +1,7 @@
-// Attempt: one try at one target: the connection it runs on, the answer it gets, what it cost and how it
-// ended. It holds its answer in a relay of its own until the exchange lets it commit, so that several attempts
-// of one exchange can run side by side and only one is ever seen. Owned by the exchange, one thread.
+// Attempt: one try at one target: the connection it runs on, the answer it gets, what it cost and
+// how it ended. It holds its answer in a relay of its own until the exchange lets it commit, so
+// that several attempts of one exchange can run side by side and only one is ever seen. Owned by
+// the exchange, one thread.
 #pragma once
 
 #include <cstddef>
@@ -45,9 +46,13 @@ class Attempt final : public upstream::AnswerOwner {
   ~Attempt() { HEADRACE_ASSERT(conn_ == nullptr); }
 
   // REQUIRES: not running.
-  void start(upstream::UpstreamConn& conn, const config::Route& route, std::uint32_t target,
-             io::Slice head, io::Slice body);
-  // Ends the try without an answer: the connection closes in this turn. What was relayed stays known.
+  void start(upstream::UpstreamConn& conn,
+             const config::Route& route,
+             std::uint32_t target,
+             io::Slice head,
+             io::Slice body);
+  // Ends the try without an answer: the connection closes in this turn. What was relayed stays
+  // known.
   void stop();
   // Lets go of everything that is held.
   void drop();
@@ -59,7 +64,8 @@ class Attempt final : public upstream::AnswerOwner {
 
   relay::Relay& relay() { return relay_; }
   const Stamps& stamps() const { return stamps_; }
-  // The time in which only the upstream could have gone on: all of it, but for the pauses. REQUIRES: ended.
+  // The time in which only the upstream could have gone on: all of it, but for the pauses.
+  // REQUIRES: ended.
   base::Nanos upstream_wait() const { return stamps_.ended - stamps_.dispatched - paused_for_; }
   std::uint32_t target() const { return target_; }
   bool reused() const { return reused_; }
@@ -70,7 +76,8 @@ class Attempt final : public upstream::AnswerOwner {
   base::Bytes forwarded_fields() const { return fields_.view(); }
 
   // -- events
-  void on_answer_head(const http::ResponseHead& head, const http::Fields& fields,
+  void on_answer_head(const http::ResponseHead& head,
+                      const http::Fields& fields,
                       base::Bytes text) override;
   void on_answer_body(io::Slice piece) override;
   void on_answer_end() override;

@@ -13,7 +13,9 @@ namespace headrace::proxy {
 namespace limits = base::limits;
 using base::Errc;
 
-ClientConn::ClientConn(Workshop& shop, ClientConnOwner& owner, const config::Limits& limits,
+ClientConn::ClientConn(Workshop& shop,
+                       ClientConnOwner& owner,
+                       const config::Limits& limits,
                        config::HalfClose half_close)
     : shop_(shop), owner_(owner), limits_(limits), half_close_(half_close), socket_(*this) {
   timer_.bind<&ClientConn::on_timer>(*this);
@@ -47,18 +49,22 @@ void ClientConn::on_data(io::Slice slice) {
         hold_pipelined(std::move(slice));
       }
       return;
-    case Phase::exchange: hold_pipelined(std::move(slice)); return;
+    case Phase::exchange:
+      hold_pipelined(std::move(slice));
+      return;
     case Phase::lingering:
       lingered_bytes_ += slice.size();
       if (lingered_bytes_ > limits::kLingerBytes) {  // what is dropped must not look like the end
         close(socket_.queued_bytes() == 0 ? io::CloseHow::orderly : io::CloseHow::abort);
       }
       return;
-    case Phase::closing: return;
+    case Phase::closing:
+      return;
   }
 }
 
-// Runs through the slice as far as requests may start: the next one begins only when the last has ended.
+// Runs through the slice as far as requests may start: the next one begins only when the last has
+// ended.
 void ClientConn::read(io::Slice slice) {
   HEADRACE_ASSERT(!reading_);
   reading_ = true;
@@ -66,11 +72,19 @@ void ClientConn::read(io::Slice slice) {
   while (more && !slice.empty()) {
     switch (phase_) {
       case Phase::idle:
-      case Phase::head: more = read_head(slice); break;
-      case Phase::body: more = read_body(slice); break;
-      case Phase::exchange: keep_ahead(std::move(slice)); break;
+      case Phase::head:
+        more = read_head(slice);
+        break;
+      case Phase::body:
+        more = read_body(slice);
+        break;
+      case Phase::exchange:
+        keep_ahead(std::move(slice));
+        break;
       case Phase::lingering:  // that was the last request: what follows it is dropped
-      case Phase::closing: more = false; break;
+      case Phase::closing:
+        more = false;
+        break;
     }
   }
   reading_ = false;
@@ -169,8 +183,8 @@ void ClientConn::run() {
 // What the client sends ahead waits, bounded; reading pauses when it is too much.
 void ClientConn::hold_pipelined(io::Slice slice) {
   if (slice.empty()) return;
-  io::push_compact(pipelined_, std::move(slice), shop_.io.blocks(),
-                   shop_.io.receive_pool(io::Side::client));
+  io::push_compact(
+      pipelined_, std::move(slice), shop_.io.blocks(), shop_.io.receive_pool(io::Side::client));
   if (pipelined_.bytes() > limits::kPipelinedBytes) {
     shop_.io.pause(socket_, io::kPausePipeline);
   }
@@ -202,8 +216,8 @@ void ClientConn::read_pipelined() {
 
 // -- answering
 
-// The head goes in front of the first piece of the body, into the free room of the same buffer: what lay there
-// was the upstream's head.
+// The head goes in front of the first piece of the body, into the free room of the same buffer:
+// what lay there was the upstream's head.
 void ClientConn::begin(const api::AnswerHead& head, io::Slice first) {
   HEADRACE_ASSERT(!answer_begun_);
   answer_begun_ = true;
@@ -271,9 +285,9 @@ void ClientConn::body(io::Slice piece) {
   arm_stall_timer();
 }
 
-// Frames a piece as one chunk, in the free bytes around it where there are enough: they held the upstream's
-// own framing, and a burst of events then leaves as one contiguous run. A size line may be padded with zeros
-// (RFC 9112: 1*HEXDIG) to touch the chunk before it.
+// Frames a piece as one chunk, in the free bytes around it where there are enough: they held the
+// upstream's own framing, and a burst of events then leaves as one contiguous run. A size line may
+// be padded with zeros (RFC 9112: 1*HEXDIG) to touch the chunk before it.
 void ClientConn::put_chunk(io::Slice piece) {
   constexpr std::size_t kPaddedMax = 10;
   char line[24];
@@ -328,8 +342,8 @@ void ClientConn::on_exchange_end() {
   if (shop_.draining && phase_ == Phase::idle && !reading_) drain();
 }
 
-// A request that ends here: the reply in the client's words, then the connection closes, because what follows
-// in it cannot be told from the rest of the request.
+// A request that ends here: the reply in the client's words, then the connection closes, because
+// what follows in it cannot be told from the rest of the request.
 void ClientConn::refuse(base::Error error, const api::ErrorDetail& detail) {
   keep_alive_ = false;
   gathered_head_.reset();
@@ -422,9 +436,12 @@ void ClientConn::on_timer() {
       refuse(base::client_error(Errc::request_timeout));
       return;
     }
-    case Phase::lingering: close(io::CloseHow::orderly); return;
+    case Phase::lingering:
+      close(io::CloseHow::orderly);
+      return;
     case Phase::exchange:
-    case Phase::closing: return;
+    case Phase::closing:
+      return;
   }
 }
 
@@ -435,11 +452,13 @@ void ClientConn::on_eof() {
   if (phase_ == Phase::closing) return;
   const bool gone = half_close_ == config::HalfClose::cancel;
   if (exchange_ != nullptr && phase_ == Phase::exchange && !gone) {
-    if (pipelined_.empty()) keep_alive_ = false;  // else requests wait that came whole before the end
+    if (pipelined_.empty())
+      keep_alive_ = false;  // else requests wait that came whole before the end
     return;
   }
   if (exchange_ != nullptr) {
-    // A FIN would end the body of an HTTP/1.0 answer well, and a client that half-closes still reads.
+    // A FIN would end the body of an HTTP/1.0 answer well, and a client that half-closes still
+    // reads.
     const bool owes = answer_begun_ || socket_.queued_bytes() != 0;
     close(owes ? io::CloseHow::abort : io::CloseHow::orderly);
     exchange_->on_client_gone(base::client_error(Errc::client_closed));
@@ -487,8 +506,9 @@ void ClientConn::cut() {
   if (exchange_ != nullptr) exchange_->on_client_gone(base::gateway_error(Errc::draining));
 }
 
-// The answer goes out, then our half of the connection ends; the client's half is read and dropped until it
-// ends too, so that unread input does not turn our close into a reset that eats the answer.
+// The answer goes out, then our half of the connection ends; the client's half is read and dropped
+// until it ends too, so that unread input does not turn our close into a reset that eats the
+// answer.
 void ClientConn::linger() {
   pipelined_.clear();
   phase_ = Phase::lingering;

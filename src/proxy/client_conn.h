@@ -1,10 +1,10 @@
-// One client connection, HTTP/1.1: takes requests apart, runs one exchange at a time in the order in which
-// the requests came, and frames the answers. It knows nothing of models or upstreams; the exchange knows
-// nothing of framing. Owned by the worker's slab, one thread.
+// One client connection, HTTP/1.1: takes requests apart, runs one exchange at a time in the order
+// in which the requests came, and frames the answers. It knows nothing of models or upstreams; the
+// exchange knows nothing of framing. Owned by the worker's slab, one thread.
 //
-// A connection ends in one of three ways: orderly when the client is done, by lingering after an answer that
-// closes (what the client still sends is read and dropped for a while, so that a reset does not destroy the
-// answer in flight), or cut when an answer must not look complete.
+// A connection ends in one of three ways: orderly when the client is done, by lingering after an
+// answer that closes (what the client still sends is read and dropped for a while, so that a reset
+// does not destroy the answer in flight), or cut when an answer must not look complete.
 #pragma once
 
 #include <array>
@@ -36,7 +36,9 @@ class ClientConnOwner {
 
 class ClientConn final : public io::SocketOwner, public api::AnswerSink {
  public:
-  ClientConn(Workshop& shop, ClientConnOwner& owner, const config::Limits& limits,
+  ClientConn(Workshop& shop,
+             ClientConnOwner& owner,
+             const config::Limits& limits,
              config::HalfClose half_close);
   ~ClientConn();
 

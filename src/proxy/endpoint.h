@@ -1,5 +1,5 @@
-// The paths that clients may ask for, in one table: what each means, with which method, and what it is called
-// below a provider's base URL.
+// The paths that clients may ask for, in one table: what each means, with which method, and what it
+// is called below a provider's base URL.
 #pragma once
 
 #include <cstdint>

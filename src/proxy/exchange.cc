@@ -1,5 +1,5 @@
-// exchange.cc – the story of one request, in this order; each stage ends by setting the next phase or by failing.
-// Its last page, the records, is settle.cc.
+// exchange.cc – the story of one request, in this order; each stage ends by setting the next phase
+// or by failing. Its last page, the records, is settle.cc.
 #include "proxy/exchange.h"
 
 #include <algorithm>
@@ -21,7 +21,8 @@ Exchange::Exchange(Workshop& shop, ClientConn& client, base::Nanos began)
   timer_.bind<&Exchange::on_timer>(*this);
   ++live_->exchanges;
   ++shop_.tally.requests;
-  const std::uint64_t wall = shop_.io.wall_clock() - static_cast<std::uint64_t>(shop_.io.now() - began);
+  const std::uint64_t wall =
+      shop_.io.wall_clock() - static_cast<std::uint64_t>(shop_.io.now() - began);
   id_ = base::make_uuid7(wall / 1'000'000, shop_.random);
   meter_.begin(id_, wall, began_, static_cast<std::uint32_t>(snapshot().epoch));
 }
@@ -33,24 +34,35 @@ Exchange::~Exchange() {
 
 void Exchange::advance() {
   switch (phase_) {
-    case Phase::reading: return read();        // the whole body is here: what does it ask for?
-    case Phase::admitting: return admit();     // may it?
-    case Phase::picking: return pick();        // the best remaining target
-    case Phase::encoding: return encode();     // in the provider's words
-    case Phase::acquiring: return acquire();   // a pooled or new connection, and off it goes
-    case Phase::awaiting: return watch();      // the first useful event, or a deadline
-    case Phase::relaying: return watch();      // to the end; no way back
-    case Phase::settling: return settle();     // the record; back to keep-alive
+    case Phase::reading:
+      return read();  // the whole body is here: what does it ask for?
+    case Phase::admitting:
+      return admit();  // may it?
+    case Phase::picking:
+      return pick();  // the best remaining target
+    case Phase::encoding:
+      return encode();  // in the provider's words
+    case Phase::acquiring:
+      return acquire();  // a pooled or new connection, and off it goes
+    case Phase::awaiting:
+      return watch();  // the first useful event, or a deadline
+    case Phase::relaying:
+      return watch();  // to the end; no way back
+    case Phase::settling:
+      return settle();  // the record; back to keep-alive
   }
 }
 
 // -- reading
 
-base::Status Exchange::read_head(const http::RequestHead& head, const http::Fields& fields,
-                                 base::Bytes text, api::ErrorDetail& detail) {
+base::Status Exchange::read_head(const http::RequestHead& head,
+                                 const http::Fields& fields,
+                                 base::Bytes text,
+                                 api::ErrorDetail& detail) {
   meter_.request().head_complete_ns = meter_.offset(shop_.io.now());
   head_only_ = head.method == "HEAD";
-  // h2c is offered by clients that are content without it (RFC 9110 7.8 lets a server pass it over).
+  // h2c is offered by clients that are content without it (RFC 9110 7.8 lets a server pass it
+  // over).
   if (head.wants_upgrade && !base::equals_lowered(fields.find("upgrade", text), "h2c")) {
     return base::client_error(Errc::upgrade_refused);
   }
@@ -141,8 +153,8 @@ void Exchange::acquire() {
   if (!conn) return fail(conn.error());
 
   char text[kRequestHeadBytes];
-  const base::Bytes head = write_request_head(text, provider, endpoint_.upstream_path,
-                                              request_fields_.view(), body_.size(), stream_);
+  const base::Bytes head = write_request_head(
+      text, provider, endpoint_.upstream_path, request_fields_.view(), body_.size(), stream_);
   io::Slice whole = body_.compose(head);
   io::Slice body;
   if (whole.empty()) {
@@ -161,8 +173,8 @@ std::uint32_t Exchange::target_id() const {
   return live_->first_target[route] + static_cast<std::uint32_t>(target_ - route_->targets.data());
 }
 
-// Sets the timer to the nearest deadline. Activity only moves the idle deadline on; the timer finds that out
-// when it fires, so an event costs no timer operation.
+// Sets the timer to the nearest deadline. Activity only moves the idle deadline on; the timer finds
+// that out when it fires, so an event costs no timer operation.
 void Exchange::watch() {
   const Attempt::Stamps& stamps = attempt_.stamps();
   base::Nanos deadline = total_deadline_;
@@ -170,7 +182,8 @@ void Exchange::watch() {
   if (phase_ == Phase::awaiting && route_->first_token_timeout != 0) {
     deadline = std::min(deadline, stamps.dispatched + route_->first_token_timeout);
   }
-  if (!timer_.scheduled() || timer_.deadline() > deadline) shop_.io.timers().schedule(timer_, deadline);
+  if (!timer_.scheduled() || timer_.deadline() > deadline)
+    shop_.io.timers().schedule(timer_, deadline);
 }
 
 void Exchange::on_timer() {
@@ -197,7 +210,9 @@ void Exchange::on_timer() {
 
 // -- the commit point
 
-void Exchange::on_attempt_ready(Attempt&) { commit(); }
+void Exchange::on_attempt_ready(Attempt&) {
+  commit();
+}
 
 void Exchange::commit() {
   relay::Relay& relay = attempt_.relay();
@@ -241,7 +256,9 @@ void Exchange::on_attempt_end(Attempt&) {
   advance();
 }
 
-void Exchange::on_attempt_failed(Attempt&, base::Error error) { fail(error); }
+void Exchange::on_attempt_failed(Attempt&, base::Error error) {
+  fail(error);
+}
 
 // -- the ways to end
 
@@ -305,7 +322,8 @@ void Exchange::reply_error(base::Error error) {
   char fields[512];
   const base::Bytes said = api::write_error_body(api::Family::openai, error, detail_, body);
   reply(api::http_status_of(error, detail_),
-        write_error_fields(fields, error, endpoint_.allow, attempts_ != 0), said);
+        write_error_fields(fields, error, endpoint_.allow, attempts_ != 0),
+        said);
 }
 
 void Exchange::answer_models() {

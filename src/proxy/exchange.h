@@ -1,5 +1,6 @@
-// Exchange: the life of one request, from its head to its record. THE story file is exchange.cc; every stage
-// is named there, in order, and nowhere else (settle.cc only fills the records of the last one). Owned by its client connection, one thread.
+// Exchange: the life of one request, from its head to its record. THE story file is exchange.cc;
+// every stage is named there, in order, and nowhere else (settle.cc only fills the records of the
+// last one). Owned by its client connection, one thread.
 #pragma once
 
 #include <cstddef>
@@ -28,7 +29,9 @@ class Exchange final : public AttemptOwner {
 
   // -- from the client's connection, in this order
   // The head is complete: may there be such a request at all?
-  base::Status read_head(const http::RequestHead& head, const http::Fields& fields, base::Bytes text,
+  base::Status read_head(const http::RequestHead& head,
+                         const http::Fields& fields,
+                         base::Bytes text,
                          api::ErrorDetail& detail);
   // The request is whole.
   void start(RequestBody body);
@@ -48,7 +51,14 @@ class Exchange final : public AttemptOwner {
 
  private:
   enum class Phase : std::uint8_t {
-    reading, admitting, picking, encoding, acquiring, awaiting, relaying, settling
+    reading,
+    admitting,
+    picking,
+    encoding,
+    acquiring,
+    awaiting,
+    relaying,
+    settling
   };
 
   // The story, in this order.
@@ -97,7 +107,7 @@ class Exchange final : public AttemptOwner {
   std::uint8_t attempts_ = 0;
   std::uint8_t attempts_noted_ = 0;  // that have their record
   bool told_all_ = true;  // what the client got ends in this turn; else it was cut earlier
-  bool fresh_ = false;  // the next attempt must not use a pooled connection
+  bool fresh_ = false;    // the next attempt must not use a pooled connection
   std::uint16_t status_ = 0;
   base::Nanos began_ = 0;
   base::Nanos overhead_ = 0;

@@ -11,8 +11,8 @@
 namespace headrace::proxy {
 namespace {
 
-constexpr std::array<base::Bytes, 4> kRequestNames = {"openai-organization", "openai-project",
-                                                      "openai-beta", "idempotency-key"};
+constexpr std::array<base::Bytes, 4> kRequestNames = {
+    "openai-organization", "openai-project", "openai-beta", "idempotency-key"};
 
 // Milliseconds with three decimals, as Server-Timing has them.
 char* write_milliseconds(char* out, base::Nanos nanos) {
@@ -48,15 +48,19 @@ io::Slice keep_request_fields(const http::Fields& fields, base::Bytes text, io::
     for (const base::Bytes known : kRequestNames) {
       if (!base::equals_lowered(name, known)) continue;
       const base::Bytes value = fields.value(i, text);
-      if (writer.size() + known.size() + value.size() + 4 <= sizeof lines) writer.field(known, value);
+      if (writer.size() + known.size() + value.size() + 4 <= sizeof lines)
+        writer.field(known, value);
     }
   }
   return writer.size() == 0 ? io::Slice{} : blocks.copy_of(writer.written());
 }
 
-base::Bytes write_request_head(std::span<char> out, const config::Provider& provider,
-                               base::Bytes upstream_path, base::Bytes forwarded,
-                               std::size_t body_bytes, bool stream) {
+base::Bytes write_request_head(std::span<char> out,
+                               const config::Provider& provider,
+                               base::Bytes upstream_path,
+                               base::Bytes forwarded,
+                               std::size_t body_bytes,
+                               bool stream) {
   http::H1Writer writer(out.data(), out.size());
   writer.raw("POST ");
   writer.raw(provider.base_path);
@@ -98,7 +102,9 @@ void write_answer_facts(http::H1Writer& writer, const AnswerFacts& facts) {
   if (!facts.target.empty()) writer.field("x-headrace-target", facts.target);
 }
 
-base::Bytes write_error_fields(std::span<char> out, base::Error error, base::Bytes allow,
+base::Bytes write_error_fields(std::span<char> out,
+                               base::Error error,
+                               base::Bytes allow,
                                bool upstream_tried) {
   http::H1Writer writer(out.data(), out.size());
   writer.raw("content-type: application/json\r\n");
@@ -112,7 +118,8 @@ base::Bytes write_error_fields(std::span<char> out, base::Error error, base::Byt
 }
 
 io::Slice write_models(const config::Snapshot& snapshot, base::Bytes id, io::BlockPool& blocks) {
-  constexpr std::size_t kPerModel = 192;  // beside the name, which escaping makes at most six times longer
+  constexpr std::size_t kPerModel =
+      192;  // beside the name, which escaping makes at most six times longer
   std::size_t room = kPerModel + id.size() * 6;
   for (const config::Route& route : snapshot.routes) room += kPerModel + route.model.size() * 6;
   io::Slice block = blocks.take(room);

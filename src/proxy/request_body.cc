@@ -15,7 +15,8 @@ void RequestBody::start(io::BlockPool& blocks, std::size_t expected) {
 void RequestBody::append(io::BlockPool& blocks, base::Bytes bytes) {
   if (bytes.empty()) return;
   if (size_ + bytes.size() > room()) {
-    io::Slice larger = blocks.take(kHeadRoom + std::max(size_ * 2, size_ + bytes.size()) + kPadding);
+    io::Slice larger =
+        blocks.take(kHeadRoom + std::max(size_ * 2, size_ + bytes.size()) + kPadding);
     std::memcpy(larger.buffer()->base + kHeadRoom, begin(), size_);
     block_ = std::move(larger);
   }
@@ -23,7 +24,10 @@ void RequestBody::append(io::BlockPool& blocks, base::Bytes bytes) {
   size_ += bytes.size();
 }
 
-void RequestBody::replace(io::BlockPool& blocks, std::size_t begin, std::size_t size, base::Bytes text) {
+void RequestBody::replace(io::BlockPool& blocks,
+                          std::size_t begin,
+                          std::size_t size,
+                          base::Bytes text) {
   HEADRACE_ASSERT(begin + size <= size_);
   RequestBody edited;
   edited.start(blocks, size_ - size + text.size());
@@ -45,6 +49,8 @@ io::Slice RequestBody::compose(base::Bytes head) {
   return io::Slice(*block_.buffer(), start, head.size() + size_);
 }
 
-io::Slice RequestBody::body_slice() { return io::Slice(*block_.buffer(), begin(), size_); }
+io::Slice RequestBody::body_slice() {
+  return io::Slice(*block_.buffer(), begin(), size_);
+}
 
 }  // namespace headrace::proxy

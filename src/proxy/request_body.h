@@ -1,4 +1,5 @@
-// The body of a client's request, owned until the exchange is over because a retry needs it again. One block:
+// The body of a client's request, owned until the exchange is over because a retry needs it again.
+// One block:
 //
 //   [ room for the upstream's head | body | padding ]
 //
@@ -28,9 +29,9 @@ class RequestBody {
   std::size_t size() const { return size_; }
   base::Bytes view() const { return {begin(), size_}; }
 
-  // The request as one slice, head in front of the body: a second lease on the block. An empty slice when the
-  // head does not fit, or when an earlier attempt may still be sending from this block; then the head goes
-  // out from a block of its own, followed by body_slice().
+  // The request as one slice, head in front of the body: a second lease on the block. An empty
+  // slice when the head does not fit, or when an earlier attempt may still be sending from this
+  // block; then the head goes out from a block of its own, followed by body_slice().
   io::Slice compose(base::Bytes head);
   io::Slice body_slice();
 

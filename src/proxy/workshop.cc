@@ -7,8 +7,12 @@
 
 namespace headrace::proxy {
 
-Workshop::Workshop(io::Io& io_in, upstream::Pool& pool_in, telemetry::RecordRing& records_in,
-                   std::uint64_t seed, std::uint16_t worker_in, std::size_t clients_max)
+Workshop::Workshop(io::Io& io_in,
+                   upstream::Pool& pool_in,
+                   telemetry::RecordRing& records_in,
+                   std::uint64_t seed,
+                   std::uint16_t worker_in,
+                   std::size_t clients_max)
     : io(io_in),
       pool(pool_in),
       records(records_in),

@@ -1,5 +1,5 @@
-// Workshop: what a worker lends to its connections and exchanges. Everything here belongs to one worker and
-// is used on its thread only.
+// Workshop: what a worker lends to its connections and exchanges. Everything here belongs to one
+// worker and is used on its thread only.
 #pragma once
 
 #include <array>
@@ -21,9 +21,9 @@ class Exchange;
 // A configuration that is live on this worker, or still used by exchanges that began under it.
 struct Live {
   const config::Snapshot* snapshot = nullptr;
-  std::vector<upstream::Origin*> origins;  // by provider
+  std::vector<upstream::Origin*> origins;   // by provider
   std::vector<std::uint32_t> first_target;  // by route: records count targets through all routes
-  std::uint64_t exchanges = 0;             // that hold on to it
+  std::uint64_t exchanges = 0;              // that hold on to it
 };
 
 // Plain numbers of one worker; published to the exporter between turns.
@@ -41,8 +41,12 @@ struct Tally {
 };
 
 struct Workshop {
-  Workshop(io::Io& io_in, upstream::Pool& pool_in, telemetry::RecordRing& records_in, std::uint64_t seed,
-           std::uint16_t worker_in, std::size_t clients_max);
+  Workshop(io::Io& io_in,
+           upstream::Pool& pool_in,
+           telemetry::RecordRing& records_in,
+           std::uint64_t seed,
+           std::uint16_t worker_in,
+           std::size_t clients_max);
   ~Workshop();
 
   io::Io& io;

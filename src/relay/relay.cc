@@ -45,8 +45,8 @@ bool Relay::take(io::Slice piece) {
 
 // -- before the commit point
 
-// Moves whole events from the piece to the hold, the rest to the tail. True at the first event that commits;
-// what stands behind it in the piece goes along, to be split again when it flows.
+// Moves whole events from the piece to the hold, the rest to the tail. True at the first event that
+// commits; what stands behind it in the piece goes along, to be split again when it flows.
 bool Relay::hold_stream(io::Slice piece) {
   bool due = false;
   while (!piece.empty()) {
@@ -69,8 +69,8 @@ bool Relay::hold_stream(io::Slice piece) {
 // Before the commit point the tail's pieces join the hold once their event is whole.
 void Relay::pass_tail() {
   while (!tail_.empty()) {
-    counters_.bytes_copied += io::push_compact(
-        held_, tail_.pop(), io_.blocks(), io_.receive_pool(io::Side::upstream));
+    counters_.bytes_copied +=
+        io::push_compact(held_, tail_.pop(), io_.blocks(), io_.receive_pool(io::Side::upstream));
   }
 }
 
@@ -78,8 +78,8 @@ bool Relay::judge_event(base::Bytes event) {
   note_event(event);
   io::Slice scratch = io_.blocks().take(event.size());
   const api::EventKind kind = options_.classify(event, scratch.data());
-  // An error before anything useful is for the exchange to judge; it commits, so that the client learns of
-  // it in the provider's own words.
+  // An error before anything useful is for the exchange to judge; it commits, so that the client
+  // learns of it in the provider's own words.
   if (kind == api::EventKind::error) counters_.error_event = true;
   return kind == api::EventKind::error || api::commits(kind, options_.reasoning_commits);
 }
@@ -117,13 +117,13 @@ void Relay::keep_tail(io::Slice rest) {
     sink_.body(std::move(rest));
     return;
   }
-  counters_.bytes_copied += io::push_compact(
-      tail_, std::move(rest), io_.blocks(), io_.receive_pool(io::Side::upstream));
+  counters_.bytes_copied +=
+      io::push_compact(tail_, std::move(rest), io_.blocks(), io_.receive_pool(io::Side::upstream));
   if (committed_ && tail_.bytes() > limits::kEventBytes) end_tail({});
 }
 
-// The event in the tail ends with `last`; or, with nothing in `last`, it has outgrown its bound and what is
-// there goes out as it is.
+// The event in the tail ends with `last`; or, with nothing in `last`, it has outgrown its bound and
+// what is there goes out as it is.
 void Relay::end_tail(io::Slice last) {
   const bool ended = !last.empty();
   if (ended && !inside_event_) {
@@ -136,7 +136,8 @@ void Relay::end_tail(io::Slice last) {
   inside_event_ = !ended;
 }
 
-// The tail and `last` as one text, for those who must read an event whole. Copies only a split event.
+// The tail and `last` as one text, for those who must read an event whole. Copies only a split
+// event.
 base::Bytes Relay::gathered(base::Bytes last, io::Slice& scratch) {
   if (tail_.empty()) return last;
   scratch = io_.blocks().take(tail_.bytes() + last.size());
@@ -164,7 +165,8 @@ bool Relay::finish() {
 #ifdef HEADRACE_CANARY
   saw_end_ = true;  // the planted bug: a truncated stream looks complete
 #endif
-  if (!tail_.empty() && !saw_end_) {  // an end marker without its blank line is an end marker all the same
+  if (!tail_.empty() &&
+      !saw_end_) {  // an end marker without its blank line is an end marker all the same
     io::Slice scratch;
     saw_end_ = options_.ends_stream(gathered({}, scratch));
   }

@@ -1,13 +1,14 @@
 // Relay: moves one answer from an upstream to a client. Owned by an attempt, one thread.
 //
-// Before the commit point it holds everything (at most kHoldBytes) and looks at every event of a stream to
-// find the first useful one. After it, the unit of a stream is the event: it is passed on in the call that
-// brings its last byte, straight from the receive buffers; the tail of an unfinished event waits. An event
-// above kEventBytes flows in pieces, and a cut inside it can no longer be mended.
+// Before the commit point it holds everything (at most kHoldBytes) and looks at every event of a
+// stream to find the first useful one. After it, the unit of a stream is the event: it is passed on
+// in the call that brings its last byte, straight from the receive buffers; the tail of an
+// unfinished event waits. An event above kEventBytes flows in pieces, and a cut inside it can no
+// longer be mended.
 //
-// Backpressure is the generator contract: full() says stop reading, proceed() that reading may go on.
-// It never touches a payload byte; what had to be copied (an event split over buffers that are scarce) is
-// counted.
+// Backpressure is the generator contract: full() says stop reading, proceed() that reading may go
+// on. It never touches a payload byte; what had to be copied (an event split over buffers that are
+// scarce) is counted.
 #pragma once
 
 #include <cstddef>
@@ -44,7 +45,8 @@ class Relay {
 
   void start(const RelayOptions& options);
 
-  // A piece of the answer's payload. True when the commit point is reached with it: commit() is due.
+  // A piece of the answer's payload. True when the commit point is reached with it: commit() is
+  // due.
   [[nodiscard]] bool take(io::Slice piece);
   bool committed() const { return committed_; }
   // Bytes held so far: the length of a plain answer that ended before any commit.
@@ -54,14 +56,16 @@ class Relay {
   // Sends the head and everything held that is whole.
   void commit(const api::AnswerHead& head);
 
-  // The upstream's answer is complete as HTTP goes. False: it is a stream that stopped in the middle, and
-  // break_off() is due. REQUIRES: committed.
+  // The upstream's answer is complete as HTTP goes. False: it is a stream that stopped in the
+  // middle, and break_off() is due. REQUIRES: committed.
   [[nodiscard]] bool finish();
-  // The upstream's answer broke. True: it was a stream that had said it was finished, so it is whole,
-  // however its connection ended; part of an event behind that is dropped. REQUIRES: committed.
+  // The upstream's answer broke. True: it was a stream that had said it was finished, so it is
+  // whole, however its connection ended; part of an event behind that is dropped. REQUIRES:
+  // committed.
   [[nodiscard]] bool finish_broken();
-  // Ends a committed answer that broke: a stream by `error_event` (the terminal event of the client's
-  // dialect) where that is still possible, else by cutting the connection. True when the client was told.
+  // Ends a committed answer that broke: a stream by `error_event` (the terminal event of the
+  // client's dialect) where that is still possible, else by cutting the connection. True when the
+  // client was told.
   bool break_off(base::Bytes error_event);
   // Would a stream be whole if it ended here? (The end marker or a finish reason went out.)
   bool stream_complete() const { return saw_end_ && !inside_event_; }

@@ -21,8 +21,8 @@ namespace headrace::server {
 namespace {
 
 constexpr base::Nanos kRefreshNames = 30 * base::kSecond;
-constexpr base::Nanos kEndingGrace = 1 * base::kSecond;   // for terminal errors to leave
-constexpr base::Nanos kStopGrace = 3 * base::kSecond;     // for descriptors to close
+constexpr base::Nanos kEndingGrace = 1 * base::kSecond;  // for terminal errors to leave
+constexpr base::Nanos kStopGrace = 3 * base::kSecond;    // for descriptors to close
 constexpr int kEndingPollMs = 5;
 constexpr std::size_t kOwnFiles = 24;  // descriptors that are neither clients nor upstreams
 
@@ -32,7 +32,9 @@ base::Nanos monotonic_now() {
   return now.tv_sec * base::kSecond + now.tv_nsec;
 }
 
-double unix_now() { return static_cast<double>(::time(nullptr)); }
+double unix_now() {
+  return static_cast<double>(::time(nullptr));
+}
 
 sigset_t our_signals() {
   sigset_t set;
@@ -41,9 +43,11 @@ sigset_t our_signals() {
   return set;
 }
 
-// What one worker may hold open: configured, and within the process's limit of open files. Two connections a
-// request: one to the client, one to the provider.
-std::size_t connections_within(std::size_t configured, std::uint64_t open_files, std::size_t workers) {
+// What one worker may hold open: configured, and within the process's limit of open files. Two
+// connections a request: one to the client, one to the provider.
+std::size_t connections_within(std::size_t configured,
+                               std::uint64_t open_files,
+                               std::size_t workers) {
   const std::uint64_t own = kOwnFiles + 8 * workers;
   const std::uint64_t rest = open_files > own + 8 ? open_files - own : 8;
   return std::max<std::size_t>(1, std::min<std::uint64_t>(configured, rest / 2 / workers));
@@ -51,18 +55,24 @@ std::size_t connections_within(std::size_t configured, std::uint64_t open_files,
 
 io::BackendWish wish_of(config::Backend backend) {
   switch (backend) {
-    case config::Backend::automatic: return io::BackendWish::automatic;
-    case config::Backend::io_uring: return io::BackendWish::io_uring;
-    case config::Backend::epoll: return io::BackendWish::epoll;
+    case config::Backend::automatic:
+      return io::BackendWish::automatic;
+    case config::Backend::io_uring:
+      return io::BackendWish::io_uring;
+    case config::Backend::epoll:
+      return io::BackendWish::epoll;
   }
   return io::BackendWish::automatic;
 }
 
 io::BusyMode busy_of(config::Busy busy) {
   switch (busy) {
-    case config::Busy::automatic: return io::BusyMode::automatic;
-    case config::Busy::always: return io::BusyMode::always;
-    case config::Busy::off: return io::BusyMode::off;
+    case config::Busy::automatic:
+      return io::BusyMode::automatic;
+    case config::Busy::always:
+      return io::BusyMode::always;
+    case config::Busy::off:
+      return io::BusyMode::off;
   }
   return io::BusyMode::automatic;
 }
@@ -76,7 +86,10 @@ void warn_of_restart(const config::Snapshot& old, const config::Snapshot& fresh)
     if (!changed) return;
     HEADRACE_LOG_WARNING("reload: `%s` changed; that takes effect at the next start", what);
   };
-  warn(!std::equal(old.listen.begin(), old.listen.end(), fresh.listen.begin(), fresh.listen.end(),
+  warn(!std::equal(old.listen.begin(),
+                   old.listen.end(),
+                   fresh.listen.begin(),
+                   fresh.listen.end(),
                    same_place),
        "listen");
   warn(old.admin != fresh.admin, "admin");
@@ -170,7 +183,8 @@ bool Control::open_listeners() {
         return false;
       }
       // Port 0: all workers listen where the first one was put.
-      if (base::Result<net::Address> bound = net::bound_address(*fd); bound && worker == 0) place = *bound;
+      if (base::Result<net::Address> bound = net::bound_address(*fd); bound && worker == 0)
+        place = *bound;
       if (net::is_unix(place)) {
         shared = *fd;
         if (!net::path_of(place).empty()) socket_files_.emplace_back(net::path_of(place));
@@ -200,11 +214,13 @@ bool Control::start_fleet() {
 
   fleet_ = std::make_unique<Fleet>(options);
   std::vector<exporter::Exporter::Worker> rings;
-  for (std::size_t i = 0; i < fleet_->size(); ++i) rings.push_back({&fleet_->ring(i), &fleet_->counters(i)});
+  for (std::size_t i = 0; i < fleet_->size(); ++i)
+    rings.push_back({&fleet_->ring(i), &fleet_->counters(i)});
   exporter_ = std::make_unique<exporter::Exporter>(
-      std::move(rings), exporter::Exporter::BuildInfo{{"version", HEADRACE_VERSION},
-                                                      {"io_backend", io_backend_},
-                                                      {"io_backend_reason", choice.reason}});
+      std::move(rings),
+      exporter::Exporter::BuildInfo{{"version", HEADRACE_VERSION},
+                                    {"io_backend", io_backend_},
+                                    {"io_backend_reason", choice.reason}});
   exporter_->learn(exporter::Dictionary::of(current()));
   exporter_->reloaded(true, unix_now());
   exporter_thread_ = std::thread([this] {
@@ -239,8 +255,11 @@ void Control::abandon_start() {
 }
 
 void Control::say_where() const {
-  HEADRACE_LOG_INFO("ready: %zu worker%s, %zu route%s", fleet_->size(), fleet_->size() == 1 ? "" : "s",
-                    current().routes.size(), current().routes.size() == 1 ? "" : "s");
+  HEADRACE_LOG_INFO("ready: %zu worker%s, %zu route%s",
+                    fleet_->size(),
+                    fleet_->size() == 1 ? "" : "s",
+                    current().routes.size(),
+                    current().routes.size() == 1 ? "" : "s");
 }
 
 // -- the loop
@@ -264,7 +283,8 @@ void Control::step() {
 int Control::wait_ms(base::Nanos now) const {
   int wait = admin_.timeout_ms(now);
   const auto at_most = [&wait](base::Nanos left) {
-    const auto ms = static_cast<int>(std::clamp<base::Nanos>(left / base::kMillisecond + 1, 0, 60'000));
+    const auto ms =
+        static_cast<int>(std::clamp<base::Nanos>(left / base::kMillisecond + 1, 0, 60'000));
     wait = wait < 0 ? ms : std::min(wait, ms);
   };
   if (stage_deadline_ != base::kNever) at_most(stage_deadline_ - now);
@@ -300,7 +320,8 @@ void Control::advance(base::Nanos now) {
   }
   if (stage_ == Stage::draining && now >= stage_deadline_) begin_end();
   if (stage_ == Stage::draining && fleet_->drained()) stage_ = Stage::stopped;
-  if (stage_ == Stage::ending && (fleet_->drained() || now >= stage_deadline_)) stage_ = Stage::stopped;
+  if (stage_ == Stage::ending && (fleet_->drained() || now >= stage_deadline_))
+    stage_ = Stage::stopped;
 }
 
 void Control::begin_end() {
@@ -342,7 +363,8 @@ void Control::go_live(config::Snapshot snapshot) {
 void Control::prune_snapshots() {
   if (snapshots_.size() < 2 || stage_ == Stage::stopped) return;
   const std::uint64_t oldest = fleet_->oldest_epoch_in_use();
-  while (snapshots_.size() > 1 && snapshots_.front()->epoch < oldest) snapshots_.erase(snapshots_.begin());
+  while (snapshots_.size() > 1 && snapshots_.front()->epoch < oldest)
+    snapshots_.erase(snapshots_.begin());
 }
 
 void Control::resolve_providers(config::Snapshot& snapshot) {
@@ -351,13 +373,16 @@ void Control::resolve_providers(config::Snapshot& snapshot) {
     if (found) {
       provider.addresses = std::move(*found);
     } else {
-      HEADRACE_LOG_WARNING("provider %s: %s: %s", provider.name.c_str(), provider.host.c_str(),
+      HEADRACE_LOG_WARNING("provider %s: %s: %s",
+                           provider.name.c_str(),
+                           provider.host.c_str(),
                            net::explain_resolve_error(found.error()).c_str());
     }
   }
 }
 
-// Names may move; addresses written as numbers may not. A name that cannot be found keeps what it had.
+// Names may move; addresses written as numbers may not. A name that cannot be found keeps what it
+// had.
 void Control::refresh_names(base::Nanos now) {
   refresh_at_ = base::kNever;
   bool changed = false;
@@ -367,8 +392,11 @@ void Control::refresh_names(base::Nanos now) {
     refresh_at_ = now + kRefreshNames;
     base::Result<std::vector<sockaddr_storage>> found = net::resolve(provider.host, provider.port);
     if (!found) continue;
-    const bool same = std::equal(found->begin(), found->end(), provider.addresses.begin(),
-                                 provider.addresses.end(), [](const auto& left, const auto& right) {
+    const bool same = std::equal(found->begin(),
+                                 found->end(),
+                                 provider.addresses.begin(),
+                                 provider.addresses.end(),
+                                 [](const auto& left, const auto& right) {
                                    return net::from_storage(left) == net::from_storage(right);
                                  });
     if (same) continue;
@@ -388,14 +416,18 @@ std::string Control::not_live() {
 
 std::string Control::not_ready() {
   switch (stage_) {
-    case Stage::starting: return "starting";
-    case Stage::serving: return "";
-    default: return "draining";
+    case Stage::starting:
+      return "starting";
+    case Stage::serving:
+      return "";
+    default:
+      return "draining";
   }
 }
 
 std::string Control::metrics(bool openmetrics) {
-  return exporter_->render(openmetrics ? exporter::Format::openmetrics : exporter::Format::prometheus);
+  return exporter_->render(openmetrics ? exporter::Format::openmetrics
+                                       : exporter::Format::prometheus);
 }
 
 }  // namespace headrace::server

@@ -1,5 +1,6 @@
-// Control: the main thread of a serving gateway. It starts the workers and the exporter, answers the admin
-// listener, resolves names, reloads the configuration on SIGHUP and ends everything on SIGTERM or SIGINT:
+// Control: the main thread of a serving gateway. It starts the workers and the exporter, answers
+// the admin listener, resolves names, reloads the configuration on SIGHUP and ends everything on
+// SIGTERM or SIGINT:
 //
 //   SIGTERM     /readyz says 503, after drain_delay no new connections, what runs may finish
 //   drain_timeout later (or a second signal)   what still runs gets its terminal error
@@ -76,7 +77,8 @@ class Control final : public AdminSource {
   base::Nanos refresh_at_ = base::kNever;
 };
 
-// Blocks the signals that Control waits for, in this thread and every thread it starts. Before any thread.
+// Blocks the signals that Control waits for, in this thread and every thread it starts. Before any
+// thread.
 void block_signals();
 
 }  // namespace headrace::server

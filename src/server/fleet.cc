@@ -41,8 +41,8 @@ void pin_to_cpu(std::size_t index) {
 Fleet::Fleet(const FleetOptions& options) : options_(options) {
   for (std::uint32_t i = 0; i < options_.workers; ++i) {
     auto member = std::make_unique<Member>();
-    auto memory = telemetry::RingMemory::create(
-        telemetry::RecordRing::bytes_for(telemetry::kRingRecords));
+    auto memory =
+        telemetry::RingMemory::create(telemetry::RecordRing::bytes_for(telemetry::kRingRecords));
     HEADRACE_ASSERT(memory.ok());
     member->memory = std::move(memory.value());
     member->ring.format(member->memory.bytes(), telemetry::kRingRecords, i);
@@ -58,9 +58,8 @@ Fleet::~Fleet() {
 base::Status Fleet::start(const config::Snapshot& snapshot,
                           const std::vector<std::vector<WorkerListener>>& listeners) {
   for (std::size_t i = 0; i < members_.size(); ++i) {
-    members_[i]->thread = std::thread([this, i, &snapshot, &listeners] {
-      run(i, snapshot, listeners[i]);
-    });
+    members_[i]->thread =
+        std::thread([this, i, &snapshot, &listeners] { run(i, snapshot, listeners[i]); });
   }
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [this] { return reported_ == members_.size(); });
@@ -78,7 +77,8 @@ void Fleet::report(base::Status status, std::string complaint) {
 }
 
 // The whole life of a worker's thread.
-void Fleet::run(std::size_t index, const config::Snapshot& snapshot,
+void Fleet::run(std::size_t index,
+                const config::Snapshot& snapshot,
                 const std::vector<WorkerListener>& listeners) {
   Member& member = *members_[index];
   const std::string name = "worker-" + std::to_string(index);
@@ -100,7 +100,8 @@ void Fleet::run(std::size_t index, const config::Snapshot& snapshot,
     if (options_.io.tiny) options.pool.idle_per_origin = 1;
     Worker worker(bundle->io(), member.ring, member.counters, options);
     worker.use(snapshot);
-    for (const WorkerListener& listener : listeners) worker.listen(listener.fd, listener.half_close);
+    for (const WorkerListener& listener : listeners)
+      worker.listen(listener.fd, listener.half_close);
     member.worker.store(&worker, std::memory_order_release);
     report({}, {});
     worker.run();
@@ -134,8 +135,8 @@ bool Fleet::drained() const {
 }
 
 bool Fleet::ended() const {
-  return std::all_of(members_.begin(), members_.end(),
-                     [](const auto& member) { return member->ended.load(); });
+  return std::all_of(
+      members_.begin(), members_.end(), [](const auto& member) { return member->ended.load(); });
 }
 
 void Fleet::join() {

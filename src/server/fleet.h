@@ -1,6 +1,6 @@
-// Fleet: the worker threads, and what of each outlives them: its record ring and its counters. Made, spoken
-// to and ended by the control thread. A worker's Io and everything it serves is made and destroyed on the
-// worker's own thread.
+// Fleet: the worker threads, and what of each outlives them: its record ring and its counters.
+// Made, spoken to and ended by the control thread. A worker's Io and everything it serves is made
+// and destroyed on the worker's own thread.
 #pragma once
 
 #include <atomic>
@@ -70,7 +70,8 @@ class Fleet {
     std::thread thread;
   };
 
-  void run(std::size_t index, const config::Snapshot& snapshot,
+  void run(std::size_t index,
+           const config::Snapshot& snapshot,
            const std::vector<WorkerListener>& listeners);
   void report(base::Status status, std::string complaint);
 

@@ -1,5 +1,5 @@
-// One listening socket of one worker: hands accepted connections on, and says once in a while that the process
-// is out of descriptors. Owned by the worker, its thread.
+// One listening socket of one worker: hands accepted connections on, and says once in a while that
+// the process is out of descriptors. Owned by the worker, its thread.
 #pragma once
 
 #include <cstdint>

@@ -24,7 +24,9 @@ std::string origin_name(const config::Provider& provider) {
 
 }  // namespace
 
-Worker::Worker(io::Io& io, telemetry::RecordRing& records, telemetry::WorkerCounters& counters,
+Worker::Worker(io::Io& io,
+               telemetry::RecordRing& records,
+               telemetry::WorkerCounters& counters,
                const WorkerOptions& options)
     : io_(io),
       counters_(counters),
@@ -46,7 +48,8 @@ void Worker::use(const config::Snapshot& snapshot) {
   for (const config::Provider& provider : snapshot.providers) {
     upstream::Origin& origin = pool_.origin(origin_name(provider));
     std::vector<upstream::Endpoint> endpoints;
-    for (const sockaddr_storage& address : provider.addresses) endpoints.push_back(endpoint_of(address));
+    for (const sockaddr_storage& address : provider.addresses)
+      endpoints.push_back(endpoint_of(address));
     origin.set_endpoints(std::move(endpoints));
     live->origins.push_back(&origin);
   }
@@ -84,8 +87,9 @@ void Worker::run() {
 
 bool Worker::quiet() const {
   if (stage_ != Stage::stopped || !clients_.empty() || !pool_.empty()) return false;
-  return std::all_of(listeners_.begin(), listeners_.end(),
-                     [](const auto& listener) { return listener->closed(); });
+  return std::all_of(listeners_.begin(), listeners_.end(), [](const auto& listener) {
+    return listener->closed();
+  });
 }
 
 // -- clients
@@ -134,13 +138,21 @@ void Worker::enter(Stage stage) {
   stage_ = stage;
   shop_.draining = true;
   for (const auto& listener : listeners_) listener->stop();
-  // A connection may leave the list only in on_client_closed(), which never comes from inside a verb.
+  // A connection may leave the list only in on_client_closed(), which never comes from inside a
+  // verb.
   for (proxy::ClientConn* conn = clients_.front(); conn != nullptr; conn = clients_.after(*conn)) {
     switch (stage) {
-      case Stage::serving: break;
-      case Stage::draining: conn->drain(); break;
-      case Stage::ending: conn->end_now(); break;
-      case Stage::stopped: conn->cut(); break;
+      case Stage::serving:
+        break;
+      case Stage::draining:
+        conn->drain();
+        break;
+      case Stage::ending:
+        conn->end_now();
+        break;
+      case Stage::stopped:
+        conn->cut();
+        break;
     }
   }
   if (stage == Stage::stopped) pool_.close_all();
@@ -160,7 +172,8 @@ void Worker::publish_counters() {
   published_at_ = io_.now();
   unpublished_ = false;
   out.last_tick_ns.set(static_cast<std::uint64_t>(published_at_));
-  out.loop_lag_ns.set(static_cast<std::uint64_t>(std::max<base::Nanos>(io_.clock() - io_.now(), 0)));
+  out.loop_lag_ns.set(
+      static_cast<std::uint64_t>(std::max<base::Nanos>(io_.clock() - io_.now(), 0)));
   out.turns.set(io.turns);
   out.enters.set(io.enters);
   out.accepts.set(io.accepts);

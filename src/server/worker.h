@@ -1,7 +1,7 @@
-// Worker: everything that serves clients on one thread: an Io, its listeners, its clients and exchanges, its
-// upstream pools, its end of the record ring. It shares nothing; control speaks to it through three atomics
-// and a wake-up. The thread itself is made elsewhere (server/fleet), so that a simulation can run the same
-// worker turn by turn.
+// Worker: everything that serves clients on one thread: an Io, its listeners, its clients and
+// exchanges, its upstream pools, its end of the record ring. It shares nothing; control speaks to
+// it through three atomics and a wake-up. The thread itself is made elsewhere (server/fleet), so
+// that a simulation can run the same worker turn by turn.
 #pragma once
 
 #include <atomic>
@@ -38,7 +38,9 @@ class Worker final : public io::WakeOwner, public AcceptOwner, public proxy::Cli
     stopped,   // everything is closed at once
   };
 
-  Worker(io::Io& io, telemetry::RecordRing& records, telemetry::WorkerCounters& counters,
+  Worker(io::Io& io,
+         telemetry::RecordRing& records,
+         telemetry::WorkerCounters& counters,
          const WorkerOptions& options);
   ~Worker();
 
@@ -48,7 +50,7 @@ class Worker final : public io::WakeOwner, public AcceptOwner, public proxy::Cli
 
   // -- on the worker's thread
   void turn();
-  void run();  // turns until stopped and everything is closed
+  void run();          // turns until stopped and everything is closed
   bool quiet() const;  // stopped, and nothing is left
 
   // -- from control's thread

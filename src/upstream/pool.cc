@@ -62,14 +62,17 @@ void Pool::put_idle(UpstreamConn& conn) {
     conn.retire(io::CloseHow::orderly);
     return;
   }
-  if (origin.idle_count_ > options_.idle_per_origin) origin.idle_.back()->retire(io::CloseHow::orderly);
+  if (origin.idle_count_ > options_.idle_per_origin)
+    origin.idle_.back()->retire(io::CloseHow::orderly);
   if (!sweep_timer_.scheduled()) schedule_sweep();
 }
 
 // Called while the connection still has the state it leaves.
 void Pool::note_retired(UpstreamConn& conn) {
   switch (conn.state_) {
-    case UpstreamConn::State::connecting: --counters_.connecting; break;
+    case UpstreamConn::State::connecting:
+      --counters_.connecting;
+      break;
     case UpstreamConn::State::idle:
       if (conn.idle_link.linked()) {
         conn.idle_link.unlink();
@@ -79,8 +82,11 @@ void Pool::note_retired(UpstreamConn& conn) {
         --counters_.busy;
       }
       break;
-    case UpstreamConn::State::busy: --counters_.busy; break;
-    case UpstreamConn::State::closing: break;
+    case UpstreamConn::State::busy:
+      --counters_.busy;
+      break;
+    case UpstreamConn::State::closing:
+      break;
   }
 }
 

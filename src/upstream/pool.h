@@ -1,6 +1,6 @@
-// The upstream connections of one worker: per origin a LIFO of idle ones (the warmest first), capped, each
-// retired before a server's usual idle timeout. An origin outlives the configuration that named it until its
-// last connection is gone. One thread.
+// The upstream connections of one worker: per origin a LIFO of idle ones (the warmest first),
+// capped, each retired before a server's usual idle timeout. An origin outlives the configuration
+// that named it until its last connection is gone. One thread.
 #pragma once
 
 #include <cstddef>
@@ -69,8 +69,8 @@ class Pool {
   // The origin of that name, made when it is new.
   Origin& origin(const std::string& name);
 
-  // An idle connection, or a new one that is still connecting. `fresh`: never an idle one (a retry after a
-  // stale connection must not meet the next stale one).
+  // An idle connection, or a new one that is still connecting. `fresh`: never an idle one (a retry
+  // after a stale connection must not meet the next stale one).
   base::Result<UpstreamConn*> acquire(Origin& origin, base::Nanos connect_timeout, bool fresh);
 
   // The end: nothing is pooled from here on, and what idles or still connects for nobody is closed.

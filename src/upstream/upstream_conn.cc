@@ -26,7 +26,8 @@ base::Status UpstreamConn::connect(base::Nanos deadline) {
   connect_deadline_ = deadline;
   const Endpoint& endpoint = origin_.next_endpoint();
   ++addresses_tried_;
-  const base::Status status = io_.connect(socket_, endpoint.address, endpoint.size, io::Side::upstream);
+  const base::Status status =
+      io_.connect(socket_, endpoint.address, endpoint.size, io::Side::upstream);
   if (!status) return status;
   io_.timers().schedule(connect_timer_, deadline);
   return {};
@@ -85,7 +86,8 @@ void UpstreamConn::on_connect_timeout() {
   fail(base::upstream_error(Errc::connect_timeout, ETIMEDOUT));
 }
 
-// Only a request that the kernel took in parts moves its stamp: to the turn that handed over the last one.
+// Only a request that the kernel took in parts moves its stamp: to the turn that handed over the
+// last one.
 void UpstreamConn::on_sent() {
   if (owner_ == nullptr) return;
   if (socket_.queued_bytes() != 0) {
@@ -97,7 +99,8 @@ void UpstreamConn::on_sent() {
 
 void UpstreamConn::on_data(io::Slice slice) {
   if (state_ == State::closing) return;
-  if (state_ == State::idle) {  // nothing was asked: whatever this is, the connection is not to be trusted
+  if (state_ ==
+      State::idle) {  // nothing was asked: whatever this is, the connection is not to be trusted
     retire(io::CloseHow::orderly);
     return;
   }
@@ -111,10 +114,11 @@ void UpstreamConn::on_data(io::Slice slice) {
   read_body(std::move(slice));
 }
 
-// Reads the head at the front of what was received. True when a head was dealt with and `slice` goes on behind
-// it; false when more bytes are needed or the connection is gone.
+// Reads the head at the front of what was received. True when a head was dealt with and `slice`
+// goes on behind it; false when more bytes are needed or the connection is gone.
 bool UpstreamConn::read_head(io::Slice& slice) {
-  if (gathered_head_.size() + slice.size() > limits::kAnswerHeadBytes + io_.receive_pool(io::Side::upstream).buffer_bytes()) {
+  if (gathered_head_.size() + slice.size() >
+      limits::kAnswerHeadBytes + io_.receive_pool(io::Side::upstream).buffer_bytes()) {
     fail(broken(Errc::upstream_protocol, 0));
     return false;
   }
@@ -126,7 +130,8 @@ bool UpstreamConn::read_head(io::Slice& slice) {
     case http::Parse::failed:
       fail(broken(Errc::upstream_protocol, 0));
       return false;
-    case http::Parse::done: break;
+    case http::Parse::done:
+      break;
   }
 
   const http::ResponseHead head = parser_.head();
@@ -151,8 +156,9 @@ bool UpstreamConn::read_head(io::Slice& slice) {
   return true;
 }
 
-// Cuts the payload out of `slice`. A piece is handed on when the framing behind it is known, because those
-// bytes are its tailroom: two of them (CRLF) stay with the piece, the rest is headroom of the next.
+// Cuts the payload out of `slice`. A piece is handed on when the framing behind it is known,
+// because those bytes are its tailroom: two of them (CRLF) stay with the piece, the rest is
+// headroom of the next.
 void UpstreamConn::read_body(io::Slice slice) {
   constexpr std::size_t kKeptBehind = 2;
   AnswerOwner* const owner = owner_;
@@ -172,10 +178,17 @@ void UpstreamConn::read_body(io::Slice slice) {
       if (owner_ != owner) return;  // cancelled over this piece
     }
     switch (step.state) {
-      case http::H1Body::State::payload: piece = slice.split_front(step.payload); break;
-      case http::H1Body::State::need_more: return;
-      case http::H1Body::State::done: finish_answer(!slice.empty()); return;
-      case http::H1Body::State::failed: fail(broken(Errc::upstream_protocol, 0)); return;
+      case http::H1Body::State::payload:
+        piece = slice.split_front(step.payload);
+        break;
+      case http::H1Body::State::need_more:
+        return;
+      case http::H1Body::State::done:
+        finish_answer(!slice.empty());
+        return;
+      case http::H1Body::State::failed:
+        fail(broken(Errc::upstream_protocol, 0));
+        return;
     }
   }
 }
@@ -209,8 +222,8 @@ void UpstreamConn::on_error(base::Error error) {
   fail(broken(Errc::upstream_reset, error.os_errno));
 }
 
-// A reused connection that dies before any answer byte lost a race against the server's idle timeout: nothing
-// was processed, and the same target may be asked again on a fresh connection.
+// A reused connection that dies before any answer byte lost a race against the server's idle
+// timeout: nothing was processed, and the same target may be asked again on a fresh connection.
 base::Error UpstreamConn::broken(Errc code, std::int32_t os_errno) const {
   base::Error error = base::upstream_error(code, os_errno);
   if (reused() && !answer_started_) error.retry = base::Retry::same_target;

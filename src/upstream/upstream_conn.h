@@ -1,9 +1,10 @@
-// One connection to an upstream, HTTP/1.1: connects, sends one request at a time, takes the answer apart and
-// hands its payload on as slices of the receive buffers. Owned by the Pool; lent to one attempt from acquire()
-// to the end of the answer. What an attempt does not finish is closed, never reused.
+// One connection to an upstream, HTTP/1.1: connects, sends one request at a time, takes the answer
+// apart and hands its payload on as slices of the receive buffers. Owned by the Pool; lent to one
+// attempt from acquire() to the end of the answer. What an attempt does not finish is closed, never
+// reused.
 //
-// While it idles in the pool it goes on receiving: an end or a stray byte there retires it before anybody
-// trips over it. One thread.
+// While it idles in the pool it goes on receiving: an end or a stray byte there retires it before
+// anybody trips over it. One thread.
 #pragma once
 
 #include <cstddef>
@@ -21,17 +22,19 @@ namespace headrace::upstream {
 class Origin;
 class Pool;
 
-// When a request reached the wire; 0: not yet. Written while it runs, so that it stays known however it ends.
+// When a request reached the wire; 0: not yet. Written while it runs, so that it stays known
+// however it ends.
 struct WireStamps {
   base::Nanos connected = 0;
   base::Nanos request_sent = 0;  // its last byte was handed to the kernel
 };
 
-// The events of one answer, in order: one head, pieces, then exactly one of end and failed. After those two
-// the connection has gone its way and the attempt must not touch it again.
+// The events of one answer, in order: one head, pieces, then exactly one of end and failed. After
+// those two the connection has gone its way and the attempt must not touch it again.
 class AnswerOwner {
  public:
-  virtual void on_answer_head(const http::ResponseHead& head, const http::Fields& fields,
+  virtual void on_answer_head(const http::ResponseHead& head,
+                              const http::Fields& fields,
                               base::Bytes text) = 0;
   // Payload without the upstream's framing, whose bytes are now head- and tailroom of the slice.
   virtual void on_answer_body(io::Slice piece) = 0;
@@ -54,8 +57,8 @@ class UpstreamConn final : public io::SocketOwner {
   // Begins to connect to the origin's next address. REQUIRES: just made.
   base::Status connect(base::Nanos deadline);
 
-  // Sends a request (head and body, ready for the wire) when connected and reports the answer to `owner`.
-  // REQUIRES: no request runs.
+  // Sends a request (head and body, ready for the wire) when connected and reports the answer to
+  // `owner`. REQUIRES: no request runs.
   void send(AnswerOwner& owner, io::Slice request);
   void send(AnswerOwner& owner, io::Slice head, io::Slice body);
   // The attempt is over before its answer: the connection is closed in this turn. No event follows.

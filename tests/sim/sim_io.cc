@@ -218,6 +218,10 @@ void SimIo::adopt(Socket& socket, int fd, Side side) {
   end.set_user(this);
 }
 
+void SimIo::discard(int fd) {
+  net_.end_of_fd(fd).close();
+}
+
 base::Status SimIo::connect(Socket& socket, const sockaddr_storage& address, socklen_t, Side side) {
   if (net_.prng().chance(net_.faults().connect_no_files)) return io::descriptor_error(EMFILE);
   SimEnd& end = net_.dial(address, *this, true);

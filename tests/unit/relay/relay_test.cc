@@ -1,5 +1,5 @@
-// Goal: the rules of the commit point and of the event as the unit of relay. Method: a relay between a sink that
-// writes down what it gets and pieces cut at every place.
+// Goal: the rules of the commit point and of the event as the unit of relay. Method: a relay
+// between a sink that writes down what it gets and pieces cut at every place.
 #include "relay/relay.h"
 
 #include <doctest/doctest.h>
@@ -24,7 +24,9 @@ class IdleIo final : public io::Io {
   void listen_start(io::Listener&, int) override {}
   void listen_stop(io::Listener&) override {}
   void adopt(io::Socket&, int, io::Side) override {}
-  base::Status connect(io::Socket&, const sockaddr_storage&, socklen_t, io::Side) override { return {}; }
+  base::Status connect(io::Socket&, const sockaddr_storage&, socklen_t, io::Side) override {
+    return {};
+  }
   void recv_start(io::Socket&) override {}
   void pause(io::Socket&, io::PauseReason) override {}
   void resume(io::Socket&, io::PauseReason) override {}
@@ -97,8 +99,10 @@ struct Bench {
   relay::Relay relay;
 };
 
-const std::string kRole = "data: {\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\"}}]}\n\n";
-const std::string kHello = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hel\"}}]}\n\n";
+const std::string kRole =
+    "data: {\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\"}}]}\n\n";
+const std::string kHello =
+    "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hel\"}}]}\n\n";
 const std::string kWorld = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"lo\"}}]}\n\n";
 const std::string kStop =
     "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
@@ -199,8 +203,8 @@ TEST_CASE("an event above its bound flows in pieces, and a cut inside it cuts th
   SUBCASE("it may end well") {
     bench.feed("\"}}]}\n\n" + kStop);
     CHECK(bench.relay.finish());
-    CHECK(bench.sink.text() == kHello + head + std::string(base::limits::kEventBytes, 'x') +
-                                   "\"}}]}\n\n" + kStop);
+    CHECK(bench.sink.text() ==
+          kHello + head + std::string(base::limits::kEventBytes, 'x') + "\"}}]}\n\n" + kStop);
   }
   SUBCASE("or be cut") {
     CHECK_FALSE(bench.relay.break_off(kError));
