@@ -76,7 +76,7 @@ def few_files(scene):
     gate = threading.Event()
     scene.at_end(gate.set)
     upstream = scene.upstream(gated_streams(gate))
-    gateway = Gateway(scene, configuration(upstream), wrapper=["prlimit", "--nofile=96:96"])
+    gateway = Gateway(scene, configuration(upstream), wrapper=["prlimit", "--nofile=96:96"], starved=True)
     streams, refused = [], 0
     clients = [scene.client(gateway).send(words.chat_request(stream=True)) for _ in range(60)]
     for client in clients:
@@ -113,7 +113,7 @@ def feed(gateway):
 def no_descriptor(scene):
     gate = threading.Event()
     scene.at_end(gate.set)
-    gateway, _ = scene.pair(gated_streams(gate))
+    gateway, _ = scene.pair(gated_streams(gate), starved=True)
     streams = begin_streams(scene, gateway, 5)
     starve(gateway)
     waiting = [scene.client(gateway).send(words.chat_request()) for _ in range(10)]
@@ -136,7 +136,7 @@ def refused_stay(scene):
     gate = threading.Event()
     scene.at_end(gate.set)
     upstream = scene.upstream(gated_streams(gate))
-    gateway = Gateway(scene, configuration(upstream), wrapper=["prlimit", "--nofile=96:96"])
+    gateway = Gateway(scene, configuration(upstream), wrapper=["prlimit", "--nofile=96:96"], starved=True)
     clients = [scene.client(gateway).send(words.chat_request(stream=True)) for _ in range(100)]
     until(lambda: gateway.open_files() >= 94, "it is out of descriptors")
     does_not_spin(gateway)
@@ -156,7 +156,7 @@ def refused_stay(scene):
 
 @case("row 38: without a descriptor for the provider the answer is 503, and the client is kept", every_backend=True)
 def no_descriptor_upstream(scene):
-    gateway, _ = scene.pair()
+    gateway, _ = scene.pair(starved=True)
     client = scene.client(gateway)
     client.send(words.request("GET", "/v1/models")).read_answer()
     starve(gateway)

@@ -110,8 +110,8 @@ class Scene:
         self.at_end(upstream.end)
         return upstream
 
-    def gateway(self, upstream, env=None, **config):
-        return Gateway(self, configuration(upstream, **config), env=env)
+    def gateway(self, upstream, env=None, starved=False, **config):
+        return Gateway(self, configuration(upstream, **config), env=env, starved=starved)
 
     def pair(self, script=None, **config):
         """A gateway in front of a scripted upstream."""

@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 
 #include <string>
+#include <string_view>
 
 namespace headrace::proxy {
 namespace {
@@ -84,6 +85,18 @@ TEST_CASE("an empty body is a body") {
   CHECK(bench.body.started());
   CHECK(bench.body.view().empty());
   CHECK(bench.body.compose("head ").view() == "head ");
+}
+
+TEST_CASE("a part of the body is replaced by a longer, a shorter and an empty text") {
+  for (const std::string_view text : {"longer than it was", "s", ""}) {
+    Bench bench;
+    bench.body.start(bench.blocks, 3);
+    bench.body.append(bench.blocks, "before:part:after");
+    bench.body.replace(bench.blocks, 7, 4, text);
+    CHECK(bench.body.view() == "before:" + std::string(text) + ":after");
+    CHECK(bench.body.compose("head ").view() == "head " + std::string(bench.body.view()));
+    CHECK(bench.blocks.blocks_out() == 1);
+  }
 }
 
 }  // namespace headrace::proxy
