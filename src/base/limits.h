@@ -73,6 +73,20 @@ inline constexpr Nanos kTotalTimeout = 600 * base::kSecond;
 inline constexpr std::uint32_t kAttempts = 4;  // of one request
 inline constexpr Nanos kDrainTimeout = 25 * base::kSecond;
 
+// -- failover
+inline constexpr std::uint32_t kBreakerFailures = 5;  // in a row
+inline constexpr Nanos kBreakerRest = base::kSecond;  // after the first opening, then doubled
+inline constexpr Nanos kBreakerRestMost = 30 * base::kSecond;
+inline constexpr Nanos kProbeLease = 10 * base::kSecond;        // a silent probe loses its claim
+inline constexpr Nanos kCredentialRest = 300 * base::kSecond;   // after a 401
+inline constexpr Nanos kQuotaRest = 600 * base::kSecond;        // without credit
+inline constexpr Nanos kPairRest = 60 * base::kSecond;          // a model that a credential lacks
+inline constexpr Nanos kLimitedRest = base::kSecond;            // a 429 that names no time
+inline constexpr Nanos kLimitedRestMost = 300 * base::kSecond;  // and one that names a long one
+inline constexpr Nanos kRetryWait = 30 * base::kSecond;         // a request waits no longer for one
+inline constexpr std::int64_t kRetryStart = 10;   // retries that no request has paid for
+inline constexpr std::int64_t kRetryBurst = 100;  // unused ones that are kept
+
 // -- keys
 inline constexpr std::uint64_t kAnswerTokens = 1u << 24;     // reserved for one answer at most
 inline constexpr std::uint64_t kAssumedAnswerTokens = 1024;  // when a request names no bound
