@@ -53,7 +53,7 @@ class BlockPool final : public BufferHome {
 
   void* find(std::size_t shift);
   void* cut(std::size_t shift);
-  void release(void* block, std::size_t shift);
+  void release(void* memory, std::size_t shift);
 
   std::vector<char*> slabs_;
   std::array<Uncut, kSlabShift - kSmallestShift + 1> uncut_{};

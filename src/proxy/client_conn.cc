@@ -80,6 +80,7 @@ void ClientConn::read(io::Slice slice) {
         break;
       case Phase::exchange:
         keep_ahead(std::move(slice));
+        more = false;
         break;
       case Phase::lingering:  // that was the last request: what follows it is dropped
       case Phase::closing:

@@ -156,42 +156,44 @@ bool Control::start() {
 }
 
 bool Control::open_listeners() {
-  const std::uint32_t workers = config::worker_count(current(), host_);
-  listeners_.resize(workers);
+  listeners_.resize(config::worker_count(current(), host_));
   PassedSockets passed = take_passed_sockets();
   if (!passed.fault.empty()) {
     HEADRACE_LOG_ERROR("%s", passed.fault.c_str());
     return false;
   }
   for (const config::Listen& listen : current().listen) {
-    base::Result<net::Address> address = net::parse_address(listen.address);
-    if (!address) {
-      HEADRACE_LOG_ERROR("%s: not an address", listen.address.c_str());
-      return false;
-    }
-    net::Address place = *address;
-    int shared = passed.claim(place);  // a socket with one queue: the workers share it
-    if (shared >= 0) listeners_[0].push_back({shared, listen.half_close});
-    for (std::uint32_t worker = 0; worker < workers; ++worker) {
-      if (shared >= 0) {
-        if (worker != 0) listeners_[worker].push_back({::dup(shared), listen.half_close});
-        continue;
-      }
-      base::Result<int> fd = net::listen_on(place, {.mode = listen.mode, .group = listen.group});
-      if (!fd) {
-        HEADRACE_LOG_ERROR("%s", net::explain_listen_error(place, fd.error()).c_str());
+    base::Result<net::Address> place = net::parse_address(listen.address);
+    HEADRACE_ASSERT(place.ok());  // checked with the configuration
+    if (!open_listener(listen, *place, passed.claim(*place))) return false;
+    HEADRACE_LOG_INFO("listening on %s", net::format(*place).c_str());
+  }
+  return true;
+}
+
+// One listening socket a worker; one that the service manager passed, or a Unix socket, has a
+// single queue, which the workers share. `place` becomes the address with the port the kernel
+// chose.
+bool Control::open_listener(const config::Listen& listen, net::Address& place, int shared) {
+  for (std::vector<WorkerListener>& own : listeners_) {
+    int fd = shared;
+    if (shared < 0) {
+      base::Result<int> opened =
+          net::listen_on(place, {.mode = listen.mode, .group = listen.group});
+      if (!opened) {
+        HEADRACE_LOG_ERROR("%s", net::explain_listen_error(place, opened.error()).c_str());
         return false;
       }
-      // Port 0: all workers listen where the first one was put.
-      if (base::Result<net::Address> bound = net::bound_address(*fd); bound && worker == 0)
-        place = *bound;
+      fd = *opened;
       if (net::is_unix(place)) {
-        shared = *fd;
+        shared = fd;
         if (!net::path_of(place).empty()) socket_files_.emplace_back(net::path_of(place));
       }
-      listeners_[worker].push_back({*fd, listen.half_close});
+    } else if (&own != &listeners_.front()) {
+      fd = ::dup(shared);
     }
-    HEADRACE_LOG_INFO("listening on %s", net::format(place).c_str());
+    if (base::Result<net::Address> bound = net::bound_address(fd)) place = *bound;
+    own.push_back({fd, listen.half_close});
   }
   return true;
 }
@@ -214,6 +216,7 @@ bool Control::start_fleet() {
 
   fleet_ = std::make_unique<Fleet>(options);
   std::vector<exporter::Exporter::Worker> rings;
+  rings.reserve(fleet_->size());
   for (std::size_t i = 0; i < fleet_->size(); ++i)
     rings.push_back({&fleet_->ring(i), &fleet_->counters(i)});
   exporter_ = std::make_unique<exporter::Exporter>(
@@ -410,6 +413,7 @@ void Control::refresh_names(base::Nanos now) {
 
 std::string Control::not_live() {
   std::vector<const telemetry::WorkerCounters*> workers;
+  workers.reserve(fleet_->size());
   for (std::size_t i = 0; i < fleet_->size(); ++i) workers.push_back(&fleet_->counters(i));
   return stalled_worker(workers, monotonic_now());
 }

@@ -43,6 +43,7 @@ class Control final : public AdminSource {
 
   bool start();
   bool open_listeners();
+  bool open_listener(const config::Listen& listen, net::Address& place, int shared);
   bool start_fleet();
   bool start_admin();
   void abandon_start();

@@ -45,15 +45,18 @@ Worker::~Worker() {
 void Worker::use(const config::Snapshot& snapshot) {
   auto live = std::make_unique<proxy::Live>();
   live->snapshot = &snapshot;
+  live->origins.reserve(snapshot.providers.size());
   for (const config::Provider& provider : snapshot.providers) {
     upstream::Origin& origin = pool_.origin(origin_name(provider));
     std::vector<upstream::Endpoint> endpoints;
+    endpoints.reserve(provider.addresses.size());
     for (const sockaddr_storage& address : provider.addresses)
       endpoints.push_back(endpoint_of(address));
     origin.set_endpoints(std::move(endpoints));
     live->origins.push_back(&origin);
   }
   std::uint32_t targets = 0;
+  live->first_target.reserve(snapshot.routes.size());
   for (const config::Route& route : snapshot.routes) {
     live->first_target.push_back(targets);
     targets += static_cast<std::uint32_t>(route.targets.size());
