@@ -40,12 +40,15 @@ def finish_streams(clients):
         equal(client.read_rest_of_stream(), b"".join(words.STREAM[2:]), "the rest of a stream")
 
 
-def does_not_spin(gateway, share=0.1, seconds=1.0):
-    """The CPU time it takes to starve: a share that no spinning loop keeps."""
-    before, begun = gateway.cpu_seconds(), time.monotonic()
-    time.sleep(seconds)
-    used = gateway.cpu_seconds() - before
-    require(used <= share * (time.monotonic() - begun) + 0.02, f"it used {used:.2f} s of CPU in {seconds:.0f} s of want")
+def does_not_spin(gateway, share=0.05, seconds=1.0):
+    """Some second passes in which it takes hardly any CPU time to starve: a loop that spins has none."""
+
+    def rests():
+        before = gateway.cpu_seconds()
+        time.sleep(seconds)
+        return gateway.cpu_seconds() - before <= share * seconds
+
+    until(rests, "it rests")
 
 
 @case("row 38: above the cap of connections a client gets 503 and Retry-After, and running streams finish", every_backend=True)
