@@ -1,0 +1,333 @@
+#include "json/tape.h"
+
+#include <simdjson.h>
+
+#include "base/assert.h"
+#include "json/string_end.h"
+#include "json/text.h"
+
+namespace headrace::json {
+namespace {
+
+constexpr std::uint32_t kObjectLevel = 1u << 31;
+
+bool blank(char c) {
+  return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
+// Writes the nodes while it judges. After a failure `next_` is at the byte at fault.
+class TapeWriter {
+ public:
+  TapeWriter(Bytes document, std::span<Node> tape)
+      : begin_(document.data()),
+        next_(begin_),
+        end_(begin_ + document.size()),
+        node_(tape.data()),
+        tape_(tape.data()),
+        tape_end_(tape.data() + tape.size()) {}
+
+  bool document() {
+    skip_blanks();
+    if (next_ == end_) return fail(Fault::empty);
+    if (!value()) return false;
+    while (depth_ != 0) {
+      if (!step()) return false;
+    }
+    skip_blanks();
+    return next_ == end_ || fail(Fault::trailing);
+  }
+
+  Fault fault() const { return fault_; }
+  bool full() const { return full_; }
+  bool saw_non_ascii() const { return saw_non_ascii_; }
+  std::uint32_t offset() const { return static_cast<std::uint32_t>(next_ - begin_); }
+  std::size_t nodes() const { return static_cast<std::size_t>(node_ - tape_); }
+
+ private:
+  bool fail(Fault fault) {
+    fault_ = fault;
+    return false;
+  }
+  void skip_blanks() {
+    while (next_ != end_ && blank(*next_)) ++next_;
+  }
+  bool take(char c) {
+    if (next_ == end_ || *next_ != c) return false;
+    ++next_;
+    return true;
+  }
+  std::uint32_t index() const { return static_cast<std::uint32_t>(node_ - tape_); }
+
+  bool has_room() {
+    if (node_ != tape_end_) return true;
+    full_ = true;
+    return false;
+  }
+
+  void put(const char* first, std::uint32_t flags) {
+    node_->begin = static_cast<std::uint32_t>(first - begin_);
+    node_->size = static_cast<std::uint32_t>(next_ - first);
+    node_->link = (index() + 1) | flags;
+    ++node_;
+  }
+
+  // Inside a container: its end, or one more member with its value.
+  bool step() {
+    const bool object = (levels_[depth_ - 1] & kObjectLevel) != 0;
+    skip_blanks();
+    if (take(object ? '}' : ']')) return close();
+    if (!fresh_) {
+      if (!take(',')) return fail(Fault::syntax);
+      skip_blanks();
+    }
+    fresh_ = false;
+    if (object && !key()) return false;
+    return value();
+  }
+
+  bool key() {
+    if (next_ == end_ || *next_ != '"') return fail(Fault::syntax);
+    if (!string()) return false;
+    skip_blanks();
+    if (!take(':')) return fail(Fault::syntax);
+    skip_blanks();
+    return true;
+  }
+
+  bool value() {
+    if (next_ == end_) return fail(Fault::syntax);
+    switch (*next_) {
+      case '"':
+        return string();
+      case '{':
+        return open(kObjectLevel);
+      case '[':
+        return open(0);
+      case 't':
+        return literal("true");
+      case 'f':
+        return literal("false");
+      case 'n':
+        return literal("null");
+      default:
+        return number();
+    }
+  }
+
+  bool open(std::uint32_t kind) {
+    if (depth_ == kDepth) return fail(Fault::depth);
+    if (!has_room()) return false;
+    levels_[depth_++] = index() | kind;
+    node_->begin = offset();
+    ++node_;
+    ++next_;
+    fresh_ = true;
+    return true;
+  }
+
+  bool close() {
+    Node& container = tape_[levels_[--depth_] & ~kObjectLevel];
+    container.size = offset() - container.begin;
+    container.link = index();
+    fresh_ = false;
+    return true;
+  }
+
+  bool string() {
+    if (!has_room()) return false;
+    const char* const first = next_++;
+    std::uint32_t flags = 0;
+    while (true) {
+      next_ = find_string_end(next_, end_, saw_non_ascii_);
+      if (next_ == end_) return fail(Fault::syntax);
+      if (*next_ == '"') break;
+      if (*next_ != '\\' || !escape()) return fail(Fault::syntax);
+      flags = Node::kEscaped;
+    }
+    ++next_;
+    put(first, flags);
+    return true;
+  }
+
+  // REQUIRES: next_ is at a backslash.
+  bool escape() {
+    ++next_;
+    if (next_ == end_) return false;
+    const char letter = *next_;
+    if (letter != 'u') {
+      if (Bytes("\"\\/bfnrt").find(letter) == Bytes::npos) return false;
+      ++next_;
+      return true;
+    }
+    ++next_;
+    for (int i = 0; i < 4; ++i, ++next_) {
+      if (next_ == end_ || base::hex_value(*next_) < 0) return false;
+    }
+    return true;
+  }
+
+  bool literal(Bytes word) {
+    if (!has_room()) return false;
+    const char* const first = next_;
+    for (const char c : word) {
+      if (!take(c)) return fail(Fault::syntax);
+    }
+    put(first, 0);
+    return true;
+  }
+
+  bool digits() {
+    const char* const first = next_;
+    while (next_ != end_ && base::is_digit(*next_)) ++next_;
+    return next_ != first || fail(Fault::syntax);
+  }
+
+  bool number() {
+    if (!has_room()) return false;
+    const char* const first = next_;
+    take('-');
+    if (!take('0') && !digits()) return false;
+    if (take('.') && !digits()) return false;
+    if (take('e') || take('E')) {
+      if (!take('+')) take('-');
+      if (!digits()) return false;
+    }
+    put(first, 0);
+    return true;
+  }
+
+  const char* begin_;
+  const char* next_;
+  const char* end_;
+  Node* node_;
+  Node* tape_;
+  Node* tape_end_;
+  std::array<std::uint32_t, kDepth> levels_{};
+  std::size_t depth_ = 0;
+  bool fresh_ = false;  // just behind an opening bracket
+  bool full_ = false;
+  bool saw_non_ascii_ = false;
+  Fault fault_ = Fault::none;
+};
+
+std::uint32_t first_bad_utf8(Bytes document) {
+  std::size_t at = 0;
+  while (at < document.size()) {
+    const std::size_t size = utf8_size(document.substr(at));
+    if (size == 0) break;
+    at += size;
+  }
+  return static_cast<std::uint32_t>(at);
+}
+
+}  // namespace
+
+TapeResult write_tape(Bytes document, std::span<Node> tape, Utf8 utf8) {
+  HEADRACE_ASSERT(document.size() < kObjectLevel);
+  TapeWriter writer(document, tape);
+  TapeResult result;
+  if (!writer.document()) {
+    result.full = writer.full();
+    result.scan = {writer.fault(), writer.offset()};
+    return result;
+  }
+  result.nodes = writer.nodes();
+  if (utf8 == Utf8::check && writer.saw_non_ascii() &&
+      !simdjson::validate_utf8(document.data(), document.size())) {
+    result.scan = {Fault::utf8, first_bad_utf8(document)};
+  }
+  return result;
+}
+
+Type Value::type() const {
+  if (!found()) return Type::absent;
+  switch (front()) {
+    case '"':
+      return Type::string;
+    case '{':
+      return Type::object;
+    case '[':
+      return Type::array;
+    case 't':
+    case 'f':
+      return Type::boolean;
+    case 'n':
+      return Type::null;
+    default:
+      return Type::number;
+  }
+}
+
+Bytes Value::raw() const {
+  if (!found()) return {};
+  return {document_ + node().begin, node().size};
+}
+
+Bytes Value::body() const {
+  if (!found() || front() != '"') return {};
+  return {document_ + node().begin + 1, node().size - 2};
+}
+
+bool Value::reads(Bytes text) const {
+  if (!found() || front() != '"') return false;
+  if (!node().escaped()) return body() == text;
+  std::array<char, 64> scratch;
+  HEADRACE_ASSERT(text.size() <= scratch.size());
+  return unescape(raw(), scratch) == text;
+}
+
+std::optional<std::uint64_t> Value::count() const {
+  return is(Type::number) ? base::parse_decimal(raw()) : std::nullopt;
+}
+
+Value Value::member(Bytes name) const {
+  Value found;
+  pick(*this, {&name, 1}, {&found, 1});
+  return found;
+}
+
+Elements::Elements(Value array) {
+  if (!array.is(Type::array)) return;
+  at_ = array;
+  end_ = array.node().next();
+  ++at_.index_;
+}
+
+bool Elements::next(Value& element) {
+  if (at_.index_ == end_) return false;
+  element = at_;
+  at_.index_ = at_.node().next();
+  return true;
+}
+
+Members::Members(Value object) {
+  if (!object.is(Type::object)) return;
+  at_ = object;
+  end_ = object.node().next();
+  ++at_.index_;
+}
+
+bool Members::next(Value& key, Value& value) {
+  if (at_.index_ == end_) return false;
+  key = at_;
+  ++at_.index_;
+  value = at_;
+  at_.index_ = at_.node().next();
+  return true;
+}
+
+void pick(Value object, std::span<const Bytes> names, std::span<Value> values) {
+  HEADRACE_ASSERT(values.size() >= names.size());
+  Members members(object);
+  Value key;
+  Value value;
+  while (members.next(key, value)) {
+    const Bytes name = key.body();
+    const bool escaped = key.escaped();
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      if (escaped ? key.reads(names[i]) : names[i] == name) values[i] = value;
+    }
+  }
+}
+
+}  // namespace headrace::json

@@ -1,0 +1,128 @@
+// A tape: the places of every value of a JSON document, in document order, written in one pass into
+// memory of the caller. Translations read from it: a member may be looked up before or after its
+// neighbours, and what lies between is stepped over without looking at its bytes again.
+//
+// Nothing is converted or copied: a value is its bytes as they were written. The grammar is that of
+// scan.h and every byte is judged; a document that does not fit the tape is reported, not cut.
+// Where an object holds a key twice the last one counts. Views live as long as tape and document.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "base/bytes.h"
+#include "json/scan.h"
+
+namespace headrace::json {
+
+// One value, or one key. The nodes of a container's insides follow its own.
+struct Node {
+  static constexpr std::uint32_t kEscaped = 1u << 31;
+
+  std::uint32_t begin = 0;
+  std::uint32_t size = 0;
+  std::uint32_t link = 0;  // the node behind this value's insides; kEscaped: it has escapes
+
+  std::uint32_t next() const { return link & ~kEscaped; }
+  bool escaped() const { return (link & kEscaped) != 0; }
+};
+
+// More nodes than any document of that many bytes has, brackets that nobody closes included.
+constexpr std::size_t nodes_max(std::size_t bytes) {
+  return bytes / 2 + kDepth + 2;
+}
+// Enough for almost all documents.
+constexpr std::size_t nodes_likely(std::size_t bytes) {
+  return bytes / 8 + 64;
+}
+
+struct TapeResult {
+  ScanResult scan;
+  bool full = false;  // the tape was too short; `scan` says nothing then
+  std::size_t nodes = 0;
+
+  bool ok() const { return !full && scan.ok(); }
+};
+
+TapeResult write_tape(Bytes document, std::span<Node> tape, Utf8 utf8 = Utf8::check);
+
+// A value on a tape: a handle, cheap to copy. The default one is absent, and so is every member of
+// something that is not an object: lookups chain without checks between them.
+class Value {
+ public:
+  Value() = default;
+  Value(const char* document, const Node* tape, std::uint32_t index)
+      : document_(document), tape_(tape), index_(index) {}
+
+  bool found() const { return tape_ != nullptr; }
+  Type type() const;
+  bool is(Type expected) const { return type() == expected; }
+  // Neither absent nor null.
+  bool given() const { return found() && front() != 'n'; }
+  bool is_true() const { return found() && front() == 't'; }
+
+  // The bytes as they stand in the document; empty when absent.
+  Bytes raw() const;
+  // What stands between the quotes, as written; empty where this is no string.
+  Bytes body() const;
+  bool has_text() const { return !body().empty(); }
+  bool escaped() const { return found() && node().escaped(); }
+  // A string that reads `text`, escaped or not. REQUIRES: text is at most 64 bytes.
+  bool reads(Bytes text) const;
+  // A number without sign, fraction or exponent, or nothing.
+  std::optional<std::uint64_t> count() const;
+
+  Value member(Bytes name) const;
+
+  // How many nodes lie inside a container: 0 says that it is empty.
+  std::size_t inner_nodes() const { return found() ? node().next() - index_ - 1 : 0; }
+
+ private:
+  friend class Elements;
+  friend class Members;
+
+  const Node& node() const { return tape_[index_]; }
+  char front() const { return document_[node().begin]; }
+
+  const char* document_ = nullptr;
+  const Node* tape_ = nullptr;
+  std::uint32_t index_ = 0;
+};
+
+// Walks an array; anything else has no elements.
+class Elements {
+ public:
+  explicit Elements(Value array);
+  bool next(Value& element);
+  bool empty() const { return at_.index_ == end_; }
+
+ private:
+  Value at_;
+  std::uint32_t end_ = 0;
+};
+
+// Walks an object in the order of the document; anything else has no members.
+class Members {
+ public:
+  explicit Members(Value object);
+  bool next(Value& key, Value& value);
+
+ private:
+  Value at_;
+  std::uint32_t end_ = 0;
+};
+
+// Several members at once, in one walk: the values of `names`, absent where there is none.
+void pick(Value object, std::span<const Bytes> names, std::span<Value> values);
+
+template <std::size_t Count>
+std::array<Value, Count> pick(Value object, const std::array<Bytes, Count>& names) {
+  std::array<Value, Count> values;
+  pick(object, names, values);
+  return values;
+}
+
+}  // namespace headrace::json

@@ -1,0 +1,138 @@
+// Goal: the tape judges documents exactly as the scanner does and gives every value as it was
+// written. Method: documents of every fault against json::validate, then lookups whose answers can
+// be seen in the document.
+#include "json/tape.h"
+
+#include <doctest/doctest.h>
+
+#include <array>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace headrace::json {
+namespace {
+
+// The tape has exactly the room that every document must fit into.
+struct Read {
+  explicit Read(Bytes text, Utf8 utf8 = Utf8::check)
+      : nodes(nodes_max(text.size())), result(write_tape(text, nodes, utf8)), document(text) {}
+  Value root() const { return {document.data(), nodes.data(), 0}; }
+
+  std::vector<Node> nodes;
+  TapeResult result;
+  Bytes document;
+};
+
+TEST_CASE("a tape finds the fault that the scanner finds, at the same byte") {
+  const std::string deep(kDepth, '[');
+  const std::string deepest = deep + std::string(kDepth, ']');
+  const std::string too_deep = "[" + deepest + "]";
+  const std::vector<std::string> texts = {"",
+                                          " ",
+                                          "{}",
+                                          "[]",
+                                          "[1,2.5e-3,-0,true,false,null,\"\"]",
+                                          "{\"a\":{\"b\":[{}]},\"c\":[]}",
+                                          "[1,]",
+                                          "[,1]",
+                                          "{\"a\"}",
+                                          "{\"a\":}",
+                                          "{a:1}",
+                                          "{\"a\":1,}",
+                                          "[01]",
+                                          "[1.]",
+                                          "[1e]",
+                                          "[-]",
+                                          "[tru]",
+                                          "[\"\\x\"]",
+                                          "[\"\\u12g4\"]",
+                                          "[\"\n\"]",
+                                          "\"open",
+                                          "{} x",
+                                          "[1}",
+                                          "{\"a\":1]",
+                                          "[\"\xFF\"]",
+                                          "[\"\xC3\xA9\"]",
+                                          deep,
+                                          deepest,
+                                          too_deep};
+  for (const std::string& text : texts) {
+    CAPTURE(text);
+    const ScanResult scan = validate(text);
+    const Read read(text);
+    REQUIRE_FALSE(read.result.full);
+    CHECK(static_cast<int>(read.result.scan.fault) == static_cast<int>(scan.fault));
+    CHECK(read.result.scan.offset == scan.offset);
+  }
+}
+
+TEST_CASE("a tape that is too short says so, and nodes_max is never too short") {
+  const std::string text = "[1,1,1,1,1,1,1,1,1,1]";
+  std::array<Node, 3> few;
+  CHECK(write_tape(text, few).full);
+  CHECK(Read(text).result.nodes == 11);
+  const std::string nested = "[[[[[[]]]]]]";
+  CHECK(Read(nested).result.nodes == 6);
+}
+
+TEST_CASE("values are found by name and keep their spelling") {
+  const Read read(R"( {"a" : 1e400, "b":{"c":"x\"y","d":[ 1 , "two",{} ]}, "n":null, "t":true})");
+  REQUIRE(read.result.ok());
+  const Value root = read.root();
+  CHECK(root.member("a").raw() == "1e400");
+  CHECK_FALSE(root.member("a").count());
+  CHECK(root.member("b").member("c").body() == "x\\\"y");
+  CHECK(root.member("b").member("c").reads("x\"y"));
+  CHECK(root.member("b").member("d").raw() == "[ 1 , \"two\",{} ]");
+  CHECK(root.member("n").is(Type::null));
+  CHECK_FALSE(root.member("n").given());
+  CHECK(root.member("t").is_true());
+  CHECK_FALSE(root.member("missing").found());
+  CHECK_FALSE(root.member("a").member("b").member("c").found());
+}
+
+TEST_CASE("an escaped key is the key it spells, and of two the last one counts") {
+  const Read read(R"({"m\u006fdel":1,"model":2,"mode\u006c":3})");
+  REQUIRE(read.result.ok());
+  CHECK(read.root().member("model").count() == 3);
+}
+
+TEST_CASE("elements and members are walked in order, steps over insides included") {
+  const Read read(R"([[1,[2]],{"k":[3],"l":"m"},"s"])");
+  REQUIRE(read.result.ok());
+  std::string seen;
+  Elements elements(read.root());
+  Value value;
+  while (elements.next(value)) seen += std::string(value.raw()) + ";";
+  CHECK(seen == R"([1,[2]];{"k":[3],"l":"m"};"s";)");
+
+  Elements again(read.root());
+  REQUIRE(again.next(value));
+  REQUIRE(again.next(value));
+  CHECK(value.inner_nodes() == 5);
+  seen.clear();
+  Members members(value);
+  Value key;
+  while (members.next(key, value)) seen += std::string(key.body()) + std::string(value.raw());
+  CHECK(seen == R"(k[3]l"m")");
+}
+
+TEST_CASE("what is no container has neither elements nor members") {
+  const Read read("5");
+  REQUIRE(read.result.ok());
+  Value value;
+  Value key;
+  CHECK(Elements(read.root()).empty());
+  CHECK_FALSE(Members(read.root()).next(key, value));
+  CHECK_FALSE(Elements(Value()).next(value));
+  CHECK(read.root().count() == 5);
+}
+
+TEST_CASE("UTF-8 is only judged where it is asked for") {
+  CHECK(Read("[\"\xFF\"]", Utf8::trust).result.ok());
+  CHECK_FALSE(Read("[\"\xFF\"]", Utf8::check).result.ok());
+}
+
+}  // namespace
+}  // namespace headrace::json
