@@ -1,0 +1,20 @@
+// Anthropic's dialect, messages: what the events of a stream mean. Tolerant towards providers (any
+// key order, spacing, unknown events and blocks); the table and its vectors are in
+// docs/commit-point.md. Stateless, any thread.
+#pragma once
+
+#include "api/stream_events.h"
+#include "base/bytes.h"
+
+namespace headrace::dialect {
+
+using base::Bytes;
+
+// An api::ClassifyEvent.
+api::EventKind classify_message_event(Bytes event, char* scratch);
+
+// An api::EndsStream: message_stop, or a message_delta with a stop reason. It searches every event
+// for words and reads the few that have them.
+bool ends_message_stream(Bytes event);
+
+}  // namespace headrace::dialect
