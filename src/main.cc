@@ -78,12 +78,13 @@ int doctor(const Arguments& arguments) {
                                                                        : io::BackendWish::automatic;
   const io::BackendChoice choice = io::choose_backend(wish);
   const config::HostFacts host = config::read_host();
-  const server::DoctorReport report =
-      server::examine({.snapshot = snapshot,
-                       .host = host,
-                       .source = outcome.source,
-                       .backend = choice.uring ? "io_uring" : "epoll",
-                       .backend_reason = choice.reason});
+  const server::DoctorReport report = server::examine({.snapshot = snapshot,
+                                                       .host = host,
+                                                       .source = outcome.source,
+                                                       .backend = !choice.usable ? ""
+                                                                  : choice.uring ? "io_uring"
+                                                                                 : "epoll",
+                                                       .backend_reason = choice.reason});
   std::printf("%s", report.text.c_str());
   return report.exit_code();
 }

@@ -211,6 +211,10 @@ bool Control::start_fleet() {
   options.io.tiny = current().io.tiny;
   options.io.compat_61 = current().io.compat == "6.1";
   const io::BackendChoice choice = io::choose_backend(options.io.wish);
+  if (!choice.usable) {
+    HEADRACE_LOG_ERROR("%s", choice.reason.c_str());
+    return false;
+  }
   io_backend_ = choice.uring ? "io_uring" : "epoll";
   HEADRACE_LOG_INFO("io backend: %s (%s)", io_backend_.c_str(), choice.reason.c_str());
 

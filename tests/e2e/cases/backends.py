@@ -48,7 +48,8 @@ for _name, _reason in REFUSALS.items():
         equal(gateway.exit_code(), 1, "the exit code")
         contains(gateway.errors(), f"io_uring is {reason}", "the complaint")
         contains(gateway.errors(), "io.backend: epoll", "the remedy")
-        lacks(gateway.errors(), "ready:", "what was said")
+        for untrue in ("ready:", "io backend:"):
+            lacks(gateway.errors(), untrue, "what was said")
 
     @case(f"where io_uring_setup answers {_name}, doctor says so")
     def _doctor(scene, name=_name, reason=_reason):
@@ -58,6 +59,10 @@ for _name, _reason in REFUSALS.items():
         code, text, errors = scene.run([*under_filter(scene, name), scene.binary("src/headrace"), "doctor", "--config", config])
         equal((code, errors), (0, ""), "the exit code of doctor")
         contains(text, f"epoll: io_uring is {reason}", "what doctor says")
+        code, text, _ = scene.run([*under_filter(scene, name), scene.binary("src/headrace"), "doctor", "--config", config],
+                                  env=scene.environment({"HEADRACE_IO_BACKEND": "io_uring"}))
+        equal(code, 1, "the exit code of doctor where io_uring is insisted on")
+        contains(text, f"io_uring is {reason}", "what doctor says then")
 
 
 @case("a backend that was asked for is the one that runs, and is named once", every_backend=True)
