@@ -7,7 +7,6 @@ import socket
 import tempfile
 from pathlib import Path
 
-from harness.checks import Failed
 from harness.gateway import Gateway, configuration
 from harness.process import Process, run
 from harness.sockets import connect
@@ -71,7 +70,7 @@ class Scene:
         for function in reversed(self._ends):
             try:
                 function()
-            except (Failed, OSError) as problem:
+            except Exception as problem:
                 fault = fault or problem
         shutil.rmtree(self.folder, ignore_errors=True)
         if fault:
