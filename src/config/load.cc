@@ -12,6 +12,7 @@
 #include "base/limits.h"
 #include "config/overrides.h"
 #include "config/reader.h"
+#include "config/served.h"
 #include "config/yaml_tree.h"
 
 namespace headrace::config {
@@ -77,7 +78,9 @@ LoadOutcome load_file(const std::string& path, const Environment& environment) {
   return outcome;
 }
 
-LoadOutcome load(const std::string& path_or_empty, const Environment& environment) {
+namespace {
+
+LoadOutcome find_and_load(const std::string& path_or_empty, const Environment& environment) {
   if (!path_or_empty.empty()) return load_file(path_or_empty, environment);
   for (const auto searched : kSearched) {
     const std::string path(searched);
@@ -86,6 +89,17 @@ LoadOutcome load(const std::string& path_or_empty, const Environment& environmen
   }
   LoadOutcome outcome = load_text(kDefaultText, environment);
   outcome.source = kEmbeddedSource;
+  return outcome;
+}
+
+}  // namespace
+
+LoadOutcome load(const std::string& path_or_empty, const Environment& environment) {
+  LoadOutcome outcome = find_and_load(path_or_empty, environment);
+  if (!outcome.ok()) return outcome;
+  for (std::string& line : not_served(*outcome.snapshot))
+    outcome.faults.push_back({0, std::move(line)});
+  if (!outcome.faults.empty()) outcome.snapshot.reset();
   return outcome;
 }
 

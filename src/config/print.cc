@@ -4,6 +4,7 @@
 
 #include "config/load.h"
 #include "config/schema.h"
+#include "config/served.h"
 #include "config/units.h"
 
 namespace headrace::config {
@@ -295,7 +296,7 @@ std::string docs_markdown() {
              cell(key.help) + "\n";
     }
   }
-  return out;
+  return out + not_served_markdown();
 }
 
 }  // namespace headrace::config

@@ -194,7 +194,7 @@ void Reader::check_access(const TreeNode& root, const Snapshot& snapshot) {
       if (has_keys) {
         return tell(node, "access", "is open although there are keys; remove it, or the keys");
       }
-      break;
+      return;  // in so many words: the operator knows who can reach the listeners
     case Access::automatic:
       if (has_keys) return;
       break;
@@ -206,8 +206,8 @@ void Reader::check_access(const TreeNode& root, const Snapshot& snapshot) {
     tell(place == nullptr ? absent : *place,
          "listen",
          quote(listen.address) +
-             " is open to the network, and whoever connects may ask: add keys, or listen on "
-             "loopback");
+             " is open to the network, and whoever connects may ask: listen on loopback, or write "
+             "`access: open` where that is meant");
   }
 }
 

@@ -84,8 +84,9 @@ constexpr Key kRootKeys[] = {
      .kind = Kind::choice,
      .slot = [](Place& at) -> Slot { return &at.snapshot->access; },
      .words = "auto|open|keys|bring",
-     .help = "Who may ask. `keys`: holders of a key from `keys`; `open`: whoever can connect, on "
-             "loopback and Unix sockets only; `bring`: those too who bring a key of their own for "
+     .help = "Who may ask. `keys`: holders of a key from `keys`; `open`: whoever can connect "
+             "(`auto` means that on loopback and Unix sockets only); `bring`: those too who bring "
+             "a key of their own for "
              "the provider with `client_key`; `auto`: `keys` where there are keys, else `open`."},
     {.name = "key_secret",
      .kind = Kind::secret,

@@ -49,7 +49,10 @@ class Connection final : public io::SocketOwner {
   Service& service() { return service_; }
   std::size_t queued_bytes() const { return dripping_.size() + socket_.queued_bytes(); }
   // From the next write on, this many bytes leave at a time; 0: all at once.
-  void set_split(std::size_t bytes) { split_ = bytes; }
+  void set_split(std::size_t bytes) {
+    split_ = bytes;
+    socket_.prompt_sent = bytes != 0;  // the next drip waits for the last one's report
+  }
   void write(std::string_view bytes);
   // The answer is complete: the next request may come, or the connection ends behind it.
   void finish_answer(bool keep_alive);

@@ -25,7 +25,7 @@ struct Provider {
 
 config::Snapshot load(const std::string& listen, const std::string& provider) {
   auto outcome = config::load_text(
-      "listen: \"" + listen + "\"\nadmin: off\nproviders: {p: {base_url: \"http://" + provider +
+      "listen: \"" + listen + "\"\naccess: open\nadmin: off\nproviders: {p: {base_url: \"http://" + provider +
           "/v1\"}}\nroutes: [{model: \"*\", targets: [p]}]\n",
       {});
   REQUIRE_MESSAGE(outcome.ok(), config::format_faults(outcome));
