@@ -21,10 +21,20 @@ char short_escape(char c) {
 }
 
 char behind_escape(char letter) {
-  constexpr Bytes kLetters = "bfnrt";
-  constexpr Bytes kPlain = "\b\f\n\r\t";
-  const std::size_t at = kLetters.find(letter);
-  return at == Bytes::npos ? letter : kPlain[at];
+  switch (letter) {
+    case 'b':
+      return '\b';
+    case 'f':
+      return '\f';
+    case 'n':
+      return '\n';
+    case 'r':
+      return '\r';
+    case 't':
+      return '\t';
+    default:
+      return letter;
+  }
 }
 
 std::uint32_t four_hex(Bytes text) {
@@ -153,27 +163,32 @@ void JsonBuilder::embed(Bytes json) {
   }
 }
 
+// Arguments of tools are mostly short runs between escapes: byte by byte beats a search for each.
 void JsonBuilder::unescaped(Bytes body) {
   reserve(body.size());
   while (!body.empty()) {
-    const std::size_t at = body.find('\\');
-    raw(body.substr(0, at));
-    if (at == Bytes::npos) return;
-    body.remove_prefix(at);
-    if (body[1] != 'u') {
-      raw(behind_escape(body[1]));
+    if (body.front() != '\\') {
+      data_[size_++] = body.front();
+      body.remove_prefix(1);
+    } else if (body[1] != 'u') {
+      data_[size_++] = behind_escape(body[1]);
       body.remove_prefix(2);
-      continue;
+    } else {
+      body.remove_prefix(unescaped_unicode(body));
     }
-    const std::size_t size = unicode_escape_size(body);
-    const Bytes escape = body.substr(0, size);
-    std::array<char, 14> quoted;
-    quoted[0] = quoted[size + 1] = '"';
-    escape.copy(quoted.data() + 1, size);
-    std::array<char, 4> character;
-    raw(json::unescape({quoted.data(), size + 2}, character).value_or(escape));
-    body.remove_prefix(size);
   }
+}
+
+// The escape in front of `body`, or the pair. Returns its size.
+std::size_t JsonBuilder::unescaped_unicode(Bytes body) {
+  const std::size_t size = unicode_escape_size(body);
+  const Bytes escape = body.substr(0, size);
+  std::array<char, 14> quoted;
+  quoted[0] = quoted[size + 1] = '"';
+  escape.copy(quoted.data() + 1, size);
+  std::array<char, 4> character;
+  raw(json::unescape({quoted.data(), size + 2}, character).value_or(escape));
+  return size;
 }
 
 }  // namespace headrace::api

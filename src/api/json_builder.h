@@ -74,6 +74,7 @@ class JsonBuilder {
 
  private:
   void grow(std::size_t more);
+  std::size_t unescaped_unicode(Bytes body);
 
   io::BlockPool& pool_;
   io::Slice block_;

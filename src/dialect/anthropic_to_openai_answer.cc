@@ -8,6 +8,7 @@
 namespace headrace::dialect {
 namespace {
 
+using api::Finish;
 using api::JsonBuilder;
 using base::Status;
 using json::Type;
@@ -38,7 +39,7 @@ void each_block(Value content, Bytes type, Visit visit) {
   json::Elements walk(content);
   Value value;
   while (walk.next(value)) {
-    const Block block = json::pick(value, kBlockFields);
+    const Block block = json::pick<kBlockFields>(value);
     if (block[kBlockType].reads(type)) visit(block);
   }
 }
@@ -83,7 +84,7 @@ void write_thoughts(Value content, JsonBuilder& out) {
   json::Elements walk(content);
   Value value;
   while (walk.next(value)) {
-    const Block block = json::pick(value, kBlockFields);
+    const Block block = json::pick<kBlockFields>(value);
     const bool thinks =
         block[kBlockType].reads("thinking") || block[kBlockType].reads("redacted_thinking");
     if (thinks) write_thinking_block(block, out);
@@ -108,16 +109,17 @@ void write_calls(Value content, JsonBuilder& out) {
   out.raw(']');
 }
 
-void write_refusal(Value details, JsonBuilder& out) {
+void write_refusal(Value details, Finish finish, JsonBuilder& out) {
   const Value explanation = details.member("explanation");
+  const bool refused = finish == Finish::content_filter && explanation.has_text();
   out.raw(R"(,"refusal":)");
-  out.raw(explanation.is(Type::string) ? explanation.raw() : Bytes("null"));
+  out.raw(refused ? explanation.raw() : Bytes("null"));
 }
 
 }  // namespace
 
 Status anthropic_to_openai_answer(Value body, AnswerTranslation& translation, JsonBuilder& out) {
-  const auto fields = json::pick(body, kFields);
+  const auto fields = json::pick<kFields>(body);
   const Value content = fields[kContent];
   if (!content.is(Type::array) || fields[kType].reads("error")) {
     return base::upstream_error(base::Errc::upstream_protocol);
@@ -134,7 +136,7 @@ Status anthropic_to_openai_answer(Value body, AnswerTranslation& translation, Js
   out.member("model", fields[kModel].body());
   out.raw(R"(,"choices":[{"index":0,"message":{"role":"assistant","content":)");
   write_content(content, out);
-  write_refusal(fields[kDetails], out);
+  write_refusal(fields[kDetails], translation.finish, out);
   write_thoughts(content, out);
   write_calls(content, out);
   out.raw(R"(},"logprobs":null)");

@@ -77,8 +77,8 @@ class MessageWriter {
   }
 
   Status message(Value value) {
-    constexpr std::array<Bytes, 2> kKeys = {"role", "content"};
-    const auto [role, content] = json::pick(value, kKeys);
+    static constexpr std::array<Bytes, 2> kKeys = {"role", "content"};
+    const auto [role, content] = json::pick<kKeys>(value);
     if (role.reads("system")) return system(content, kParam);
     const bool user = role.reads("user");
     if (!user && !role.reads("assistant")) return fail(kBadRole);
@@ -108,8 +108,8 @@ class MessageWriter {
     Value value;
     bool any = false;
     while (walk.next(value)) {
-      constexpr std::array<Bytes, 2> kKeys = {"type", "text"};
-      const auto [type, text] = json::pick(value, kKeys);
+      static constexpr std::array<Bytes, 2> kKeys = {"type", "text"};
+      const auto [type, text] = json::pick<kKeys>(value);
       if (!type.reads("text")) continue;
       if (any) out_.raw(between);
       out_.raw(text.body());
@@ -127,7 +127,7 @@ class MessageWriter {
     while (walk.next(value)) {
       if (!value.member("type").reads("tool_result")) continue;
       ++results;
-      HEADRACE_TRY(result(json::pick(value, kFields), images));
+      HEADRACE_TRY(result(json::pick<kFields>(value), images));
     }
     const bool only_results = results != 0 && !images && results == count(content);
     if (only_results) return {};
@@ -182,14 +182,14 @@ class MessageWriter {
     json::Elements walk(content);
     Value value;
     while (walk.next(value)) {
-      constexpr std::array<Bytes, 2> kKeys = {"type", "content"};
-      const auto [type, inner] = json::pick(value, kKeys);
+      static constexpr std::array<Bytes, 2> kKeys = {"type", "content"};
+      const auto [type, inner] = json::pick<kKeys>(value);
       if (!type.reads("tool_result")) continue;
       json::Elements blocks(inner);
       Value block;
       while (blocks.next(block)) {
         if (block.member("type").reads("text")) continue;
-        HEADRACE_TRY(part(json::pick(block, kFields)));
+        HEADRACE_TRY(part(json::pick<kFields>(block)));
       }
     }
     return {};
@@ -199,7 +199,7 @@ class MessageWriter {
     json::Elements walk(content);
     Value value;
     while (walk.next(value)) {
-      const Block block = json::pick(value, kFields);
+      const Block block = json::pick<kFields>(value);
       if (!is(block, "tool_result")) HEADRACE_TRY(part(block));
     }
     return {};
@@ -228,8 +228,8 @@ class MessageWriter {
   }
 
   Status image(Value source) {
-    constexpr std::array<Bytes, 4> kKeys = {"type", "url", "media_type", "data"};
-    const auto [type, url, media_type, data] = json::pick(source, kKeys);
+    static constexpr std::array<Bytes, 4> kKeys = {"type", "url", "media_type", "data"};
+    const auto [type, url, media_type, data] = json::pick<kKeys>(source);
     const bool inlined = type.reads("base64") && data.has_text();
     if (!inlined && !(type.reads("url") && url.has_text())) return fail(kBadSource);
     out_.comma();
@@ -244,8 +244,8 @@ class MessageWriter {
   }
 
   Status document(const Block& block) {
-    constexpr std::array<Bytes, 4> kKeys = {"type", "media_type", "data", "file_id"};
-    const auto [type, media_type, data, id] = json::pick(block[kSource], kKeys);
+    static constexpr std::array<Bytes, 4> kKeys = {"type", "media_type", "data", "file_id"};
+    const auto [type, media_type, data, id] = json::pick<kKeys>(block[kSource]);
     if (type.reads("text") && data.is(Type::string)) {
       text_part(data.body());
       return {};
@@ -313,7 +313,7 @@ class MessageWriter {
     json::Elements walk(content);
     Value value;
     while (walk.next(value)) {
-      const Block block = json::pick(value, kFields);
+      const Block block = json::pick<kFields>(value);
       if (!is(block, "tool_use")) continue;
       if (!block[kId].has_text() || !block[kName].has_text()) return fail(kBadCall);
       out_.comma();

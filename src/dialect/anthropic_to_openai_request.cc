@@ -58,7 +58,7 @@ constexpr std::uint64_t kMediumBudget = 8192;
 class RequestWriter {
  public:
   RequestWriter(Value body, RequestTranslation& translation, JsonBuilder& out)
-      : fields_(json::pick(body, kFields)),
+      : fields_(json::pick<kFields>(body)),
         body_(body),
         translation_(translation),
         out_(out),
@@ -166,9 +166,9 @@ class RequestWriter {
   }
 
   Status tool(Value value) {
-    constexpr std::array<Bytes, 5> kKeys = {
+    static constexpr std::array<Bytes, 5> kKeys = {
         "type", "name", "description", "input_schema", "strict"};
-    const auto [type, name, description, schema, strict] = json::pick(value, kKeys);
+    const auto [type, name, description, schema, strict] = json::pick<kKeys>(value);
     const bool custom = !type.given() || type.reads("custom");
     if (!custom || !name.has_text()) {
       return refuse(translation_, "tools", "Tools that run at the provider are not translated.");
@@ -192,8 +192,8 @@ class RequestWriter {
   void tool_choice() {
     const Value choice = fields_[kToolChoice];
     if (!choice.given() || json::Elements(fields_[kTools]).empty()) return;
-    constexpr std::array<Bytes, 3> kKeys = {"type", "name", "disable_parallel_tool_use"};
-    const auto [type, name, one_at_a_time] = json::pick(choice, kKeys);
+    static constexpr std::array<Bytes, 3> kKeys = {"type", "name", "disable_parallel_tool_use"};
+    const auto [type, name, one_at_a_time] = json::pick<kKeys>(choice);
     if (type.reads("tool") && name.has_text()) {
       out_.raw(R"(,"tool_choice":{"type":"function","function":{)");
       out_.member("name", name.body());

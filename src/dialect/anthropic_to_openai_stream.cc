@@ -38,9 +38,9 @@ EventKind AnthropicToOpenaiStream::take(Bytes event, JsonBuilder& out) {
 
 EventKind AnthropicToOpenaiStream::dispatch(Value event, JsonBuilder& out) {
   enum Field : std::size_t { kType, kMessage, kBlock, kDelta, kError, kCount };
-  constexpr std::array<Bytes, kCount> kKeys = {
+  static constexpr std::array<Bytes, kCount> kKeys = {
       "type", "message", "content_block", "delta", "error"};
-  const auto fields = json::pick(event, kKeys);
+  const auto fields = json::pick<kKeys>(event);
   const Value type = fields[kType];
   if (type.reads("error") || fields[kError].given()) {
     write_provider_error_event(api::Family::openai, classify_error(0, event), out);
@@ -106,8 +106,8 @@ EventKind AnthropicToOpenaiStream::text_delta(Bytes name,
 }
 
 EventKind AnthropicToOpenaiStream::message_start(Value message, JsonBuilder& out) {
-  constexpr std::array<Bytes, 4> kKeys = {"id", "model", "usage", "content"};
-  const auto [id, model, usage, content] = json::pick(message, kKeys);
+  static constexpr std::array<Bytes, 4> kKeys = {"id", "model", "usage", "content"};
+  const auto [id, model, usage, content] = json::pick<kKeys>(message);
   if (started_) return id.body() == id_.view() ? EventKind::quiet : fail(out);
   if (!message.is(Type::object) || !id_.assign(id.body()) || !model_.assign(model.body())) {
     return fail(out);
@@ -130,8 +130,8 @@ EventKind AnthropicToOpenaiStream::message_start(Value message, JsonBuilder& out
 }
 
 EventKind AnthropicToOpenaiStream::block_start(Value block, JsonBuilder& out) {
-  constexpr std::array<Bytes, 5> kKeys = {"type", "text", "thinking", "signature", "data"};
-  const auto [type, text, thinking, signature, data] = json::pick(block, kKeys);
+  static constexpr std::array<Bytes, 5> kKeys = {"type", "text", "thinking", "signature", "data"};
+  const auto [type, text, thinking, signature, data] = json::pick<kKeys>(block);
   open_ = Block::other;
   if (type.reads("text")) {
     open_ = Block::text;
@@ -165,8 +165,8 @@ void AnthropicToOpenaiStream::thinking_block(Bytes type, Bytes name, Bytes body,
 }
 
 void AnthropicToOpenaiStream::tool_start(Value block, JsonBuilder& out) {
-  constexpr std::array<Bytes, 3> kKeys = {"id", "name", "input"};
-  const auto [id, name, input] = json::pick(block, kKeys);
+  static constexpr std::array<Bytes, 3> kKeys = {"id", "name", "input"};
+  const auto [id, name, input] = json::pick<kKeys>(block);
   open_ = Block::tool;
   has_arguments_ = false;
   begin_chunk(out);
@@ -198,8 +198,9 @@ void AnthropicToOpenaiStream::end_arguments(JsonBuilder& out) {
 }
 
 EventKind AnthropicToOpenaiStream::block_delta(Value delta, JsonBuilder& out) {
-  constexpr std::array<Bytes, 5> kKeys = {"type", "text", "thinking", "signature", "partial_json"};
-  const auto [type, text, thinking, signature, json] = json::pick(delta, kKeys);
+  static constexpr std::array<Bytes, 5> kKeys = {
+      "type", "text", "thinking", "signature", "partial_json"};
+  const auto [type, text, thinking, signature, json] = json::pick<kKeys>(delta);
   if (type.reads("text_delta")) {
     return text_delta("content", text.body(), EventKind::useful, out);
   }
@@ -230,8 +231,8 @@ EventKind AnthropicToOpenaiStream::block_stop(JsonBuilder& out) {
 }
 
 EventKind AnthropicToOpenaiStream::message_delta(Value event, Value delta, JsonBuilder& out) {
-  constexpr std::array<Bytes, 2> kKeys = {"stop_reason", "stop_details"};
-  const auto [reason, details] = json::pick(delta, kKeys);
+  static constexpr std::array<Bytes, 2> kKeys = {"stop_reason", "stop_details"};
+  const auto [reason, details] = json::pick<kKeys>(delta);
   counts_.read(event.member("usage"));
   if (!reason.has_text() || finish_ != Finish::none) return EventKind::quiet;
   finish_ = finish_of_stop_reason(reason);

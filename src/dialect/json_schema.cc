@@ -42,8 +42,8 @@ bool is_one_of(Value key, const std::array<Bytes, Count>& names) {
 }
 
 bool is_object_schema(Value schema) {
-  constexpr std::array<Bytes, 2> kKeys = {"type", "properties"};
-  const auto [type, properties] = json::pick(schema, kKeys);
+  static constexpr std::array<Bytes, 2> kKeys = {"type", "properties"};
+  const auto [type, properties] = json::pick<kKeys>(schema);
   if (properties.is(Type::object) || type.reads("object")) return true;
   json::Elements types(type);
   Value element;
@@ -93,8 +93,8 @@ void write_keyword(Value key, Value value, JsonBuilder& out) {
 }
 
 bool requires_all(Value schema) {
-  constexpr std::array<Bytes, 2> kKeys = {"properties", "required"};
-  const auto [properties, required] = json::pick(schema, kKeys);
+  static constexpr std::array<Bytes, 2> kKeys = {"properties", "required"};
+  const auto [properties, required] = json::pick<kKeys>(schema);
   json::Members walk(properties);
   Value key;
   Value value;

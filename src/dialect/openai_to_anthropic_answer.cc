@@ -49,12 +49,12 @@ void write_thinking(Bytes thinking, Bytes signature, JsonBuilder& out) {
 
 // Signed blocks where the provider (another gateway) has them, else the visible text.
 void write_thoughts(const Message& message, JsonBuilder& out) {
-  constexpr std::array<Bytes, 4> kKeys = {"type", "thinking", "signature", "data"};
+  static constexpr std::array<Bytes, 4> kKeys = {"type", "thinking", "signature", "data"};
   json::Elements walk(message[kThinkingBlocks]);
   Value block;
   bool any = false;
   while (walk.next(block)) {
-    const auto [type, thinking, signature, data] = json::pick(block, kKeys);
+    const auto [type, thinking, signature, data] = json::pick<kKeys>(block);
     any = true;
     if (type.reads("redacted_thinking")) {
       out.comma();
@@ -72,11 +72,11 @@ void write_thoughts(const Message& message, JsonBuilder& out) {
 
 // Parts in place of a string (Mistral): thoughts are lists of texts themselves.
 void write_parts(Value parts, JsonBuilder& out) {
-  constexpr std::array<Bytes, 3> kKeys = {"type", "text", "thinking"};
+  static constexpr std::array<Bytes, 3> kKeys = {"type", "text", "thinking"};
   json::Elements walk(parts);
   Value part;
   while (walk.next(part)) {
-    const auto [type, text, thinking] = json::pick(part, kKeys);
+    const auto [type, text, thinking] = json::pick<kKeys>(part);
     if (!type.reads("thinking")) {
       write_text(text.body(), out);
       continue;
@@ -88,13 +88,13 @@ void write_parts(Value parts, JsonBuilder& out) {
 }
 
 Status write_calls(Value calls, Finish finish, JsonBuilder& out) {
-  constexpr std::array<Bytes, 2> kKeys = {"id", "function"};
-  constexpr std::array<Bytes, 2> kFunction = {"name", "arguments"};
+  static constexpr std::array<Bytes, 2> kKeys = {"id", "function"};
+  static constexpr std::array<Bytes, 2> kFunction = {"name", "arguments"};
   json::Elements walk(calls);
   Value call;
   for (std::size_t number = 0; walk.next(call); ++number) {
-    const auto [id, function] = json::pick(call, kKeys);
-    const auto [name, arguments] = json::pick(function, kFunction);
+    const auto [id, function] = json::pick<kKeys>(call);
+    const auto [name, arguments] = json::pick<kFunction>(function);
     out.comma();
     out.raw(R"({"type":"tool_use","id":")");
     write_call_id(id.body(), number, out);
@@ -121,14 +121,14 @@ Finish finish_of(Value choice, const Message& message) {
 }  // namespace
 
 Status openai_to_anthropic_answer(Value body, AnswerTranslation& translation, JsonBuilder& out) {
-  const auto [id, model, choices, usage, groq] = json::pick(body, kFields);
+  const auto [id, model, choices, usage, groq] = json::pick<kFields>(body);
   json::Elements walk(choices);
   Value choice;
   const bool any = walk.next(choice);
   if (!any || !choice.member("message").is(Type::object)) {
     return base::upstream_error(base::Errc::upstream_protocol);
   }
-  const Message message = json::pick(choice.member("message"), kMessageFields);
+  const Message message = json::pick<kMessageFields>(choice.member("message"));
   translation.usage = read_openai_usage(usage.is(Type::object) ? usage : groq.member("usage"));
   translation.finish = finish_of(choice, message);
 

@@ -17,16 +17,6 @@ using json::Value;
 
 enum class Role : std::uint8_t { system, user, assistant, tool, unknown };
 
-struct RoleName {
-  Bytes name;
-  Role role;
-};
-constexpr std::array<RoleName, 5> kRoles = {{{"user", Role::user},
-                                             {"assistant", Role::assistant},
-                                             {"tool", Role::tool},
-                                             {"system", Role::system},
-                                             {"developer", Role::system}}};
-
 constexpr Bytes kParam = "messages";
 constexpr Bytes kBadRole = "A message has a role that this provider does not know.";
 constexpr Bytes kBadContent = "The content of a message must be a string or a list of parts.";
@@ -73,14 +63,15 @@ constexpr std::array<Bytes, kPartFieldCount> kPartFields = {
 using Part = std::array<Value, kPartFieldCount>;
 
 Role role_of(Value name) {
-  for (const RoleName& row : kRoles) {
-    if (name.reads(row.name)) return row.role;
-  }
-  return Role::unknown;
+  if (name.reads("user")) return Role::user;
+  if (name.reads("assistant")) return Role::assistant;
+  if (name.reads("tool")) return Role::tool;
+  return name.reads("system") || name.reads("developer") ? Role::system : Role::unknown;
 }
 
 Role role_of_message(Value message) {
-  return role_of(message.member("role"));
+  static constexpr std::array<Bytes, 1> kKeys = {"role"};
+  return role_of(json::pick<kKeys>(message)[0]);
 }
 
 // Writes the blocks of messages and sees to it that turns alternate, begin with the user's, and are
@@ -94,10 +85,9 @@ class TurnWriter {
     json::Elements walk(messages_);
     Value value;
     while (walk.next(value)) {
-      const Message message = json::pick(value, kFields);
-      const Role role = role_of(message[kRole]);
+      const Role role = role_of_message(value);
       if (role == Role::unknown) return fail(kBadRole);
-      if (role == Role::system) HEADRACE_TRY(content(message, Place::system));
+      if (role == Role::system) HEADRACE_TRY(content(json::pick<kFields>(value), Place::system));
     }
     return {};
   }
@@ -109,7 +99,7 @@ class TurnWriter {
     while (walk.next(value)) {
       const Role role = role_of_message(value);
       if (role == Role::assistant) {
-        HEADRACE_TRY(assistant(json::pick(value, kFields), walk));
+        HEADRACE_TRY(assistant(json::pick<kFields>(value), walk));
       } else if (role != Role::system) {
         HEADRACE_TRY(user_turn(next));
         walk = next;
@@ -196,8 +186,8 @@ class TurnWriter {
   }
 
   Status file(Place place, const Part& part) {
-    constexpr std::array<Bytes, 3> kKeys = {"file_data", "file_id", "filename"};
-    const auto [data, id, name] = json::pick(part[kFile], kKeys);
+    static constexpr std::array<Bytes, 3> kKeys = {"file_data", "file_id", "filename"};
+    const auto [data, id, name] = json::pick<kKeys>(part[kFile]);
     DataUrl url;
     const bool inlined = read_data_url(data.body(), url) && is_pdf(url.media_type);
     if (!inlined && !id.has_text()) return fail(kBadFile);
@@ -217,8 +207,8 @@ class TurnWriter {
   }
 
   Status part(Place place, Value value, bool last) {
-    const Part fields = json::pick(value, kPartFields);
-    const bool refusal = fields[kType].reads("refusal");
+    const Part fields = json::pick<kPartFields>(value);
+    const bool refusal = fields[kRefusal].found() && fields[kType].reads("refusal");
     if (refusal || fields[kType].reads("text")) {
       const Bytes body = (refusal ? fields[kRefusal] : fields[kText]).body();
       text(place,
@@ -253,18 +243,29 @@ class TurnWriter {
   // the first of these messages and is left at the assistant's.
   Status user_turn(json::Elements& walk) {
     const json::Elements begin = walk;
-    for (const Role wanted : {Role::tool, Role::user}) {
-      walk = begin;
-      json::Elements behind = begin;
-      Value value;
-      while (behind.next(value)) {
-        const Role role = role_of_message(value);
-        if (role == Role::assistant) break;
-        walk = behind;
-        if (role != wanted) continue;
-        const Message message = json::pick(value, kFields);
-        HEADRACE_TRY(role == Role::tool ? result(message) : content(message, Place::user));
-      }
+    bool results = false;
+    bool others = false;
+    json::Elements behind = begin;
+    Value value;
+    while (behind.next(value)) {
+      const Role role = role_of_message(value);
+      if (role == Role::assistant) break;
+      results = results || role == Role::tool;
+      others = others || role != Role::tool;
+      walk = behind;
+    }
+    if (results) HEADRACE_TRY(messages_of(Role::tool, begin, walk, others));
+    if (others) HEADRACE_TRY(messages_of(Role::user, begin, walk, true));
+    return {};
+  }
+
+  // Those of one role between two places; `mixed`: others may be among them.
+  Status messages_of(Role wanted, json::Elements at, const json::Elements& end, bool mixed) {
+    Value value;
+    while (at != end && at.next(value)) {
+      const Message message = json::pick<kFields>(value);
+      if (mixed && role_of(message[kRole]) != wanted) continue;
+      HEADRACE_TRY(wanted == Role::tool ? result(message) : content(message, Place::user));
     }
     return {};
   }
@@ -291,14 +292,14 @@ class TurnWriter {
   // Thoughts go back exactly as they came, or not at all: a changed one would be refused. A client
   // that put a stream together has the text of its only thought in reasoning_content.
   void thoughts(const Message& message) {
-    constexpr std::array<Bytes, 4> kKeys = {"type", "thinking", "signature", "data"};
+    static constexpr std::array<Bytes, 4> kKeys = {"type", "thinking", "signature", "data"};
     json::Elements walk(message[kThinkingBlocks]);
     Value block;
     std::size_t count = 0;
     while (walk.next(block)) ++count;
     walk = json::Elements(message[kThinkingBlocks]);
     while (walk.next(block)) {
-      const auto [type, thinking, signature, data] = json::pick(block, kKeys);
+      const auto [type, thinking, signature, data] = json::pick<kKeys>(block);
       if (type.reads("redacted_thinking") && data.has_text()) {
         begin_block(Place::assistant);
         out_.raw(R"({"type":"redacted_thinking")");
@@ -317,10 +318,10 @@ class TurnWriter {
   }
 
   Status call(Value value) {
-    constexpr std::array<Bytes, 3> kKeys = {"id", "function", "cache_control"};
-    constexpr std::array<Bytes, 2> kFunction = {"name", "arguments"};
-    const auto [id, function, cache_control] = json::pick(value, kKeys);
-    const auto [name, arguments] = json::pick(function, kFunction);
+    static constexpr std::array<Bytes, 3> kKeys = {"id", "function", "cache_control"};
+    static constexpr std::array<Bytes, 2> kFunction = {"name", "arguments"};
+    const auto [id, function, cache_control] = json::pick<kKeys>(value);
+    const auto [name, arguments] = json::pick<kFunction>(function);
     if (!id.has_text() || !name.has_text()) return fail(kBadCall);
     begin_block(Place::assistant);
     out_.raw(R"({"type":"tool_use","id":")");

@@ -122,7 +122,7 @@ bool is_blank_body(Bytes body) {
 class RequestWriter {
  public:
   RequestWriter(Value body, RequestTranslation& translation, JsonBuilder& out)
-      : fields_(json::pick(body, kFields)),
+      : fields_(json::pick<kFields>(body)),
         body_(body),
         tools_{fields_[kTools], fields_[kToolChoice], fields_[kParallel]},
         translation_(translation),

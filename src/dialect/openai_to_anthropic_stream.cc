@@ -60,8 +60,9 @@ EventKind OpenaiToAnthropicStream::take(Bytes event, JsonBuilder& out) {
 
 EventKind OpenaiToAnthropicStream::chunk(Value chunk, JsonBuilder& out) {
   enum Field : std::size_t { kError, kObject, kChoices, kUsage, kGroq, kCount };
-  constexpr std::array<Bytes, kCount> kKeys = {"error", "object", "choices", "usage", "x_groq"};
-  const auto fields = json::pick(chunk, kKeys);
+  static constexpr std::array<Bytes, kCount> kKeys = {
+      "error", "object", "choices", "usage", "x_groq"};
+  const auto fields = json::pick<kKeys>(chunk);
   const bool says_error = fields[kError].given() && !fields[kError].is(Type::boolean);
   if (says_error || fields[kObject].reads("error")) {
     write_provider_error_event(api::Family::anthropic, classify_error(0, chunk), out);
@@ -89,8 +90,8 @@ EventKind OpenaiToAnthropicStream::fail(JsonBuilder& out) {
 }
 
 void OpenaiToAnthropicStream::start(Value chunk, JsonBuilder& out) {
-  constexpr std::array<Bytes, 2> kKeys = {"id", "model"};
-  const auto [id, model] = json::pick(chunk, kKeys);
+  static constexpr std::array<Bytes, 2> kKeys = {"id", "model"};
+  const auto [id, model] = json::pick<kKeys>(chunk);
   out.raw("event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"");
   write_message_id(id.body(), out);
   out.raw(R"(","type":"message","role":"assistant","model":")");
@@ -104,8 +105,8 @@ void OpenaiToAnthropicStream::start(Value chunk, JsonBuilder& out) {
 
 EventKind OpenaiToAnthropicStream::choice(Value choice, JsonBuilder& out) {
   enum Field : std::size_t { kDelta, kMessage, kReason, kCount };
-  constexpr std::array<Bytes, kCount> kKeys = {"delta", "message", "finish_reason"};
-  const auto fields = json::pick(choice, kKeys);
+  static constexpr std::array<Bytes, kCount> kKeys = {"delta", "message", "finish_reason"};
+  const auto fields = json::pick<kKeys>(choice);
   const Value reason = fields[kReason];
   if (reports_failure(reason)) return fail(out);
   const EventKind kind =
@@ -127,9 +128,9 @@ EventKind OpenaiToAnthropicStream::delta(Value delta, JsonBuilder& out) {
     kThinkingBlocks,
     kCount
   };
-  constexpr std::array<Bytes, kCount> kKeys = {
+  static constexpr std::array<Bytes, kCount> kKeys = {
       "content", "refusal", "tool_calls", "reasoning_content", "reasoning", "thinking_blocks"};
-  const auto fields = json::pick(delta, kKeys);
+  const auto fields = json::pick<kKeys>(delta);
   const Value reasoning =
       fields[kReasoningContent].has_text() ? fields[kReasoningContent] : fields[kReasoning];
   EventKind kind = thinking(reasoning.body(), out);
@@ -145,12 +146,12 @@ EventKind OpenaiToAnthropicStream::delta(Value delta, JsonBuilder& out) {
 // A string, or parts in its place (Mistral), where thoughts are lists of texts.
 EventKind OpenaiToAnthropicStream::content(Value content, JsonBuilder& out) {
   if (!content.is(Type::array)) return text(content.body(), out);
-  constexpr std::array<Bytes, 3> kKeys = {"type", "text", "thinking"};
+  static constexpr std::array<Bytes, 3> kKeys = {"type", "text", "thinking"};
   EventKind kind = EventKind::quiet;
   json::Elements walk(content);
   Value part;
   while (walk.next(part)) {
-    const auto [type, words, thoughts] = json::pick(part, kKeys);
+    const auto [type, words, thoughts] = json::pick<kKeys>(part);
     if (!type.reads("thinking")) {
       kind = stronger(kind, text(words.body(), out));
       continue;
@@ -186,11 +187,11 @@ EventKind OpenaiToAnthropicStream::thinking(Bytes body, JsonBuilder& out) {
 
 // From another gateway that keeps them: what Anthropic's clients give back later.
 void OpenaiToAnthropicStream::signatures(Value blocks, JsonBuilder& out) {
-  constexpr std::array<Bytes, 3> kKeys = {"type", "signature", "data"};
+  static constexpr std::array<Bytes, 3> kKeys = {"type", "signature", "data"};
   json::Elements walk(blocks);
   Value block;
   while (walk.next(block)) {
-    const auto [type, signature, data] = json::pick(block, kKeys);
+    const auto [type, signature, data] = json::pick<kKeys>(block);
     if (type.reads("redacted_thinking") && data.has_text()) {
       close(out);
       out.raw("event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":");
@@ -215,8 +216,9 @@ EventKind OpenaiToAnthropicStream::calls(Value calls, JsonBuilder& out) {
   Value value;
   EventKind kind = EventKind::quiet;
   while (walk.next(value)) {
+    const std::size_t before = out.size();
     if (!call(value, out)) return fail(out);
-    kind = EventKind::useful;
+    if (out.size() != before) kind = EventKind::useful;
   }
   return kind;
 }
@@ -238,10 +240,10 @@ OpenaiToAnthropicStream::Call* OpenaiToAnthropicStream::find_call(Value index,
 }
 
 bool OpenaiToAnthropicStream::call(Value value, JsonBuilder& out) {
-  constexpr std::array<Bytes, 3> kKeys = {"index", "id", "function"};
-  constexpr std::array<Bytes, 2> kFunction = {"name", "arguments"};
-  const auto [index, id, function] = json::pick(value, kKeys);
-  const auto [name, arguments] = json::pick(function, kFunction);
+  static constexpr std::array<Bytes, 3> kKeys = {"index", "id", "function"};
+  static constexpr std::array<Bytes, 2> kFunction = {"name", "arguments"};
+  const auto [index, id, function] = json::pick<kKeys>(value);
+  const auto [name, arguments] = json::pick<kFunction>(function);
   Call* known = find_call(index, id, name.has_text());
   if (known == nullptr) {
     if (calls_count_ == kCallsMax) return false;

@@ -28,11 +28,11 @@ void write_schema(Value parameters, JsonBuilder& out) {
 }
 
 Status write_tool(Value value, Value allowed, RequestTranslation& translation, JsonBuilder& out) {
-  constexpr std::array<Bytes, 3> kKeys = {"type", "function", "cache_control"};
-  constexpr std::array<Bytes, 5> kFunction = {
+  static constexpr std::array<Bytes, 3> kKeys = {"type", "function", "cache_control"};
+  static constexpr std::array<Bytes, 5> kFunction = {
       "name", "description", "parameters", "strict", "cache_control"};
-  const auto [type, function, mark] = json::pick(value, kKeys);
-  const auto [name, description, parameters, strict, inner_mark] = json::pick(function, kFunction);
+  const auto [type, function, mark] = json::pick<kKeys>(value);
+  const auto [name, description, parameters, strict, inner_mark] = json::pick<kFunction>(function);
   if (!type.reads("function") || !name.has_text()) {
     return refuse(
         translation, "tools", "Only tools of type function are translated for this provider.");

@@ -125,11 +125,11 @@ Value described(Value body) {
 }
 
 Value message_of(Value body, Value error) {
-  constexpr std::array<Bytes, 4> kKeys = {"message", "Message", "detail", "error"};
-  for (const Value& value : json::pick(error, kKeys)) {
+  static constexpr std::array<Bytes, 4> kKeys = {"message", "Message", "detail", "error"};
+  for (const Value& value : json::pick<kKeys>(error)) {
     if (value.is(Type::string)) return value;
   }
-  for (const Value& value : json::pick(body, kKeys)) {
+  for (const Value& value : json::pick<kKeys>(body)) {
     if (value.is(Type::string)) return value;
   }
   // FastAPI: a list of complaints.
@@ -213,8 +213,8 @@ const ErrorRow& row_of(ErrorClass which) {
 ProviderError classify_error(std::uint16_t status, Value body, Bytes text) {
   ProviderError result;
   const Value error = described(body);
-  constexpr std::array<Bytes, 2> kKeys = {"type", "code"};
-  const auto [type, code] = json::pick(error, kKeys);
+  static constexpr std::array<Bytes, 2> kKeys = {"type", "code"};
+  const auto [type, code] = json::pick<kKeys>(error);
   const Value message = message_of(body, error);
   result.is_json = message.has_text();
   result.message = result.is_json ? message.body() : text;

@@ -68,13 +68,13 @@ constexpr std::array<Bytes, kFieldCount> kFields = {"prompt_tokens",
                                                     "reasoning_tokens"};
 
 void read_details_in(Value details, InclusiveUsage& usage) {
-  constexpr std::array<Bytes, 6> kKeys = {"cached_tokens",
-                                          "cache_write_tokens",
-                                          "cache_creation_input_tokens",
-                                          "audio_tokens",
-                                          "image_tokens",
-                                          "cached_tokens_details"};
-  const auto [cached, written, created, audio, image, cached_details] = json::pick(details, kKeys);
+  static constexpr std::array<Bytes, 6> kKeys = {"cached_tokens",
+                                                 "cache_write_tokens",
+                                                 "cache_creation_input_tokens",
+                                                 "audio_tokens",
+                                                 "image_tokens",
+                                                 "cached_tokens_details"};
+  const auto [cached, written, created, audio, image, cached_details] = json::pick<kKeys>(details);
   usage.cached = tokens(cached);
   usage.write_5m = first_given(tokens(written), tokens(created));
   usage.audio_in = tokens(audio);
@@ -83,8 +83,9 @@ void read_details_in(Value details, InclusiveUsage& usage) {
 }
 
 void read_details_out(Value details, InclusiveUsage& usage) {
-  constexpr std::array<Bytes, 3> kKeys = {"reasoning_tokens", "audio_tokens", "image_tokens"};
-  const auto [reasoning, audio, image] = json::pick(details, kKeys);
+  static constexpr std::array<Bytes, 3> kKeys = {
+      "reasoning_tokens", "audio_tokens", "image_tokens"};
+  const auto [reasoning, audio, image] = json::pick<kKeys>(details);
   usage.reasoning = tokens(reasoning);
   usage.audio_out = tokens(audio);
   usage.image_out = tokens(image);
@@ -140,7 +141,7 @@ bool with_usage(Bytes holder, Use use) {
 }  // namespace
 
 Usage read_openai_usage(Value value) {
-  const auto found = json::pick(value, kFields);
+  const auto found = json::pick<kFields>(value);
   InclusiveUsage usage;
   usage.prompt = first_given(tokens(found[kPrompt]), tokens(found[kInput]));
   usage.completion = first_given(tokens(found[kCompletion]), tokens(found[kOutput]));
@@ -157,13 +158,13 @@ Usage read_openai_usage(Value value) {
 }
 
 void AnthropicCounts::read(Value usage) {
-  constexpr std::array<Bytes, 6> kKeys = {"input_tokens",
-                                          "cache_read_input_tokens",
-                                          "cache_creation_input_tokens",
-                                          "cache_creation",
-                                          "output_tokens",
-                                          "output_tokens_details"};
-  const auto [in, hit, made, split, out, details] = json::pick(usage, kKeys);
+  static constexpr std::array<Bytes, 6> kKeys = {"input_tokens",
+                                                 "cache_read_input_tokens",
+                                                 "cache_creation_input_tokens",
+                                                 "cache_creation",
+                                                 "output_tokens",
+                                                 "output_tokens_details"};
+  const auto [in, hit, made, split, out, details] = json::pick<kKeys>(usage);
   input = first_given(tokens(in), input);
   cache_read = first_given(tokens(hit), cache_read);
   cache_written = first_given(tokens(made), cache_written);

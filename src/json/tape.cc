@@ -15,6 +15,22 @@ bool blank(char c) {
   return c == ' ' || c == '\n' || c == '\r' || c == '\t';
 }
 
+bool is_short_escape(char letter) {
+  switch (letter) {
+    case '"':
+    case '\\':
+    case '/':
+    case 'b':
+    case 'f':
+    case 'n':
+    case 'r':
+    case 't':
+      return true;
+    default:
+      return false;
+  }
+}
+
 // Writes the nodes while it judges. After a failure `next_` is at the byte at fault.
 class TapeWriter {
  public:
@@ -155,7 +171,7 @@ class TapeWriter {
     if (next_ == end_) return false;
     const char letter = *next_;
     if (letter != 'u') {
-      if (Bytes("\"\\/bfnrt").find(letter) == Bytes::npos) return false;
+      if (!is_short_escape(letter)) return false;
       ++next_;
       return true;
     }
@@ -239,38 +255,7 @@ TapeResult write_tape(Bytes document, std::span<Node> tape, Utf8 utf8) {
   return result;
 }
 
-Type Value::type() const {
-  if (!found()) return Type::absent;
-  switch (front()) {
-    case '"':
-      return Type::string;
-    case '{':
-      return Type::object;
-    case '[':
-      return Type::array;
-    case 't':
-    case 'f':
-      return Type::boolean;
-    case 'n':
-      return Type::null;
-    default:
-      return Type::number;
-  }
-}
-
-Bytes Value::raw() const {
-  if (!found()) return {};
-  return {document_ + node().begin, node().size};
-}
-
-Bytes Value::body() const {
-  if (!found() || front() != '"') return {};
-  return {document_ + node().begin + 1, node().size - 2};
-}
-
-bool Value::reads(Bytes text) const {
-  if (!found() || front() != '"') return false;
-  if (!node().escaped()) return body() == text;
+bool Value::reads_unescaped(Bytes text) const {
   std::array<char, 64> scratch;
   HEADRACE_ASSERT(text.size() <= scratch.size());
   return unescape(raw(), scratch) == text;
@@ -282,52 +267,13 @@ std::optional<std::uint64_t> Value::count() const {
 
 Value Value::member(Bytes name) const {
   Value found;
-  pick(*this, {&name, 1}, {&found, 1});
-  return found;
-}
-
-Elements::Elements(Value array) {
-  if (!array.is(Type::array)) return;
-  at_ = array;
-  end_ = array.node().next();
-  ++at_.index_;
-}
-
-bool Elements::next(Value& element) {
-  if (at_.index_ == end_) return false;
-  element = at_;
-  at_.index_ = at_.node().next();
-  return true;
-}
-
-Members::Members(Value object) {
-  if (!object.is(Type::object)) return;
-  at_ = object;
-  end_ = object.node().next();
-  ++at_.index_;
-}
-
-bool Members::next(Value& key, Value& value) {
-  if (at_.index_ == end_) return false;
-  key = at_;
-  ++at_.index_;
-  value = at_;
-  at_.index_ = at_.node().next();
-  return true;
-}
-
-void pick(Value object, std::span<const Bytes> names, std::span<Value> values) {
-  HEADRACE_ASSERT(values.size() >= names.size());
-  Members members(object);
+  Members members(*this);
   Value key;
   Value value;
   while (members.next(key, value)) {
-    const Bytes name = key.body();
-    const bool escaped = key.escaped();
-    for (std::size_t i = 0; i < names.size(); ++i) {
-      if (escaped ? key.reads(names[i]) : names[i] == name) values[i] = value;
-    }
+    if (key.reads(name)) found = value;
   }
+  return found;
 }
 
 }  // namespace headrace::json

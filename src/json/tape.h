@@ -10,8 +10,10 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <span>
+#include <utility>
 
 #include "base/bytes.h"
 #include "json/scan.h"
@@ -84,6 +86,7 @@ class Value {
   friend class Elements;
   friend class Members;
 
+  bool reads_unescaped(Bytes text) const;
   const Node& node() const { return tape_[index_]; }
   char front() const { return document_[node().begin]; }
 
@@ -98,6 +101,8 @@ class Elements {
   explicit Elements(Value array);
   bool next(Value& element);
   bool empty() const { return at_.index_ == end_; }
+  // Of two walks of one array: they are at the same element.
+  bool operator==(const Elements& other) const { return at_.index_ == other.at_.index_; }
 
  private:
   Value at_;
@@ -116,12 +121,95 @@ class Members {
 };
 
 // Several members at once, in one walk: the values of `names`, absent where there is none.
-void pick(Value object, std::span<const Bytes> names, std::span<Value> values);
+// `Names` is a constant array of Bytes, so that looking for them is comparing with constants.
+template <const auto& Names>
+std::array<Value, Names.size()> pick(Value object);
 
-template <std::size_t Count>
-std::array<Value, Count> pick(Value object, const std::array<Bytes, Count>& names) {
-  std::array<Value, Count> values;
-  pick(object, names, values);
+// -- looked at for every value
+
+// Most names differ in size or in their first byte: those need no call.
+inline bool same_name(Bytes left, Bytes right) {
+  if (left.size() != right.size()) return false;
+  return left.empty() || (left.front() == right.front() &&
+                          std::memcmp(left.data(), right.data(), left.size()) == 0);
+}
+
+inline Type Value::type() const {
+  if (!found()) return Type::absent;
+  switch (front()) {
+    case '"':
+      return Type::string;
+    case '{':
+      return Type::object;
+    case '[':
+      return Type::array;
+    case 't':
+    case 'f':
+      return Type::boolean;
+    case 'n':
+      return Type::null;
+    default:
+      return Type::number;
+  }
+}
+
+inline Bytes Value::raw() const {
+  if (!found()) return {};
+  return {document_ + node().begin, node().size};
+}
+
+inline Bytes Value::body() const {
+  if (!found() || front() != '"') return {};
+  return {document_ + node().begin + 1, node().size - 2};
+}
+
+inline Elements::Elements(Value array) {
+  if (!array.is(Type::array)) return;
+  at_ = array;
+  end_ = array.node().next();
+  ++at_.index_;
+}
+
+inline bool Elements::next(Value& element) {
+  if (at_.index_ == end_) return false;
+  element = at_;
+  at_.index_ = at_.node().next();
+  return true;
+}
+
+inline Members::Members(Value object) {
+  if (!object.is(Type::object)) return;
+  at_ = object;
+  end_ = object.node().next();
+  ++at_.index_;
+}
+
+inline bool Members::next(Value& key, Value& value) {
+  if (at_.index_ == end_) return false;
+  key = at_;
+  ++at_.index_;
+  value = at_;
+  at_.index_ = at_.node().next();
+  return true;
+}
+
+inline bool Value::reads(Bytes text) const {
+  if (!found() || front() != '"') return false;
+  return node().escaped() ? reads_unescaped(text) : same_name(body(), text);
+}
+
+template <const auto& Names>
+std::array<Value, Names.size()> pick(Value object) {
+  std::array<Value, Names.size()> values;
+  Members members(object);
+  Value key;
+  Value value;
+  while (members.next(key, value)) {
+    // Unrolled: no loop over the names is left.
+    [&]<std::size_t... I>(std::index_sequence<I...>) {
+      (void)((key.reads(Names[I]) && (values[I] = value, true)) || ...);
+    }(std::make_index_sequence<Names.size()>());
+  }
   return values;
 }
 

@@ -19,6 +19,12 @@ TEST_CASE("what is no message is the provider's fault") {
   }
 }
 
+TEST_CASE("an explanation is a refusal only where the model refused") {
+  const std::string details = R"({"content":[],"stop_details":{"explanation":"no"},"stop_reason":)";
+  CHECK(has(answer_from(Family::anthropic, details + R"("refusal"})"), R"("refusal":"no")"));
+  CHECK(has(answer_from(Family::anthropic, details + R"("end_turn"})"), R"("refusal":null)"));
+}
+
 TEST_CASE("an empty message is an empty completion") {
   const std::string text = answer_from(Family::anthropic, R"({"content":[]})");
   CHECK(has(text, R"("content":"")"));

@@ -40,6 +40,13 @@ TEST_CASE("more tool calls than any request has tools are the provider's fault")
   CHECK(stream.filter.over());
 }
 
+TEST_CASE("a piece of a call that says nothing new commits nothing") {
+  Filtered stream(Family::openai);
+  CHECK(stream.take(call(0)) == EventKind::useful);
+  CHECK(stream.take(R"({"choices":[{"delta":{"tool_calls":[{"index":0}]}}]})") == EventKind::quiet);
+  CHECK(stream.text().empty());
+}
+
 TEST_CASE("a finish reason commits, and the end is told with the usage behind it") {
   Filtered stream(Family::openai);
   stream.take(kText);
