@@ -1,5 +1,6 @@
-// Heads of HTTP/1.1 messages as spans. A head's spans are offsets into the bytes it was parsed from, so that
-// the bytes may move (from a receive buffer into an owned block) while the head is still incomplete.
+// Heads of HTTP/1.1 messages as spans. A head's spans are offsets into the bytes it was parsed
+// from, so that the bytes may move (from a receive buffer into an owned block) while the head is
+// still incomplete.
 #pragma once
 
 #include <array>
@@ -57,15 +58,15 @@ class Fields {
 
 // What a request head says once it is complete and legal. Views point into the parsed text.
 struct RequestHead {
-  Bytes method;   // as sent; case matters
-  Bytes target;   // as sent
-  Bytes path;     // origin-form path without the query ("/" for an absolute-form target without path)
-  Bytes query;    // after '?', without it; empty when there is none
-  Bytes host;     // the Host field (or the authority of an absolute-form target)
+  Bytes method;  // as sent; case matters
+  Bytes target;  // as sent
+  Bytes path;   // origin-form path without the query ("/" for an absolute-form target without path)
+  Bytes query;  // after '?', without it; empty when there is none
+  Bytes host;   // the Host field (or the authority of an absolute-form target)
   std::uint8_t version_minor = 1;
-  bool keep_alive = true;        // HTTP/1.1 unless `close`; HTTP/1.0 only with `keep-alive`
+  bool keep_alive = true;  // HTTP/1.1 unless `close`; HTTP/1.0 only with `keep-alive`
   bool expect_continue = false;
-  bool wants_upgrade = false;    // Upgrade field present
+  bool wants_upgrade = false;  // Upgrade field present
   Framing framing = Framing::none;
   std::uint64_t content_length = 0;
 };

@@ -205,7 +205,8 @@ void SimWorld::wind_down() {
   if (!worker_->quiet()) verdict_.fail("the worker does not stop");
   if (!worker_->drained()) verdict_.fail("the worker does not say that it is drained");
   for (int i = 0; i < 20; ++i) turn();
-  // A configuration that is published in the very end leaves a wake-up that is still to be delivered.
+  // A configuration that is published in the very end leaves a wake-up that is still to be
+  // delivered.
   for (int i = 0; i < 100 && !io_.quiet(); ++i) turn();
   requests_begun_ = worker_->shop().tally.requests;
   check_rest();

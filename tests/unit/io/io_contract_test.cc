@@ -223,9 +223,8 @@ TEST_CASE("small pieces behind a busy socket are coalesced") {
     std::string all = bulk;
     stage.io().send(pair.near->socket, Slice::borrowed(bulk));
     // The kernel has taken what fits, and the rest waits for room that nobody makes.
-    REQUIRE(stage.run_until([&] {
-      return pair.near->socket.sending() && stage.io().counters().short_sends != 0;
-    }));
+    REQUIRE(stage.run_until(
+        [&] { return pair.near->socket.sending() && stage.io().counters().short_sends != 0; }));
     const std::uint64_t before = stage.io().counters().coalesced_bytes;
     const std::string event = pattern(200);
     for (int i = 0; i < 500; ++i) {

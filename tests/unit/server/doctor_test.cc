@@ -25,8 +25,8 @@ struct Provider {
 
 config::Snapshot load(const std::string& listen, const std::string& provider) {
   auto outcome = config::load_text(
-      "listen: \"" + listen + "\"\naccess: open\nadmin: off\nproviders: {p: {base_url: \"http://" + provider +
-          "/v1\"}}\nroutes: [{model: \"*\", targets: [p]}]\n",
+      "listen: \"" + listen + "\"\naccess: open\nadmin: off\nproviders: {p: {base_url: \"http://" +
+          provider + "/v1\"}}\nroutes: [{model: \"*\", targets: [p]}]\n",
       {});
   REQUIRE_MESSAGE(outcome.ok(), config::format_faults(outcome));
   return *outcome.snapshot;
