@@ -35,7 +35,7 @@ json::ScanResult Document::read(base::Bytes text, json::Utf8 utf8) {
 
 json::Value Document::root() const {
   HEADRACE_ASSERT(text_ != nullptr);
-  return {text_, nodes(), 0};
+  return {text_, nodes()};
 }
 
 }  // namespace headrace::api

@@ -94,18 +94,11 @@ class TurnWriter {
 
   Status write() {
     json::Elements walk(messages_);
-    json::Elements next = walk;
     Value value;
-    while (walk.next(value)) {
-      const Role role = role_of_message(value);
-      if (role == Role::assistant) {
-        HEADRACE_TRY(assistant(json::pick<kFields>(value), walk));
-      } else if (role != Role::system) {
-        HEADRACE_TRY(user_turn(next));
-        walk = next;
-        continue;
-      }
-      next = walk;
+    while (true) {
+      HEADRACE_TRY(user_turn(walk));
+      if (!walk.next(value)) break;
+      HEADRACE_TRY(assistant(json::pick<kFields>(value), walk));
     }
     if (open_ == Open::none) filler();
     out_.raw("]}");

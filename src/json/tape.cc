@@ -57,7 +57,7 @@ class TapeWriter {
   bool full() const { return full_; }
   bool saw_non_ascii() const { return saw_non_ascii_; }
   std::uint32_t offset() const { return static_cast<std::uint32_t>(next_ - begin_); }
-  std::size_t nodes() const { return static_cast<std::size_t>(node_ - tape_); }
+  std::size_t nodes() const { return index_; }
 
  private:
   bool fail(Fault fault) {
@@ -72,7 +72,6 @@ class TapeWriter {
     ++next_;
     return true;
   }
-  std::uint32_t index() const { return static_cast<std::uint32_t>(node_ - tape_); }
 
   bool has_room() {
     if (node_ != tape_end_) return true;
@@ -83,8 +82,9 @@ class TapeWriter {
   void put(const char* first, std::uint32_t flags) {
     node_->begin = static_cast<std::uint32_t>(first - begin_);
     node_->size = static_cast<std::uint32_t>(next_ - first);
-    node_->link = (index() + 1) | flags;
+    node_->link = 1 | flags;
     ++node_;
+    ++index_;
   }
 
   // Inside a container: its end, or one more member with its value.
@@ -133,7 +133,7 @@ class TapeWriter {
   bool open(std::uint32_t kind) {
     if (depth_ == kDepth) return fail(Fault::depth);
     if (!has_room()) return false;
-    levels_[depth_++] = index() | kind;
+    levels_[depth_++] = index_++ | kind;
     node_->begin = offset();
     ++node_;
     ++next_;
@@ -142,9 +142,10 @@ class TapeWriter {
   }
 
   bool close() {
-    Node& container = tape_[levels_[--depth_] & ~kObjectLevel];
+    const std::uint32_t opened = levels_[--depth_] & ~kObjectLevel;
+    Node& container = tape_[opened];
     container.size = offset() - container.begin;
-    container.link = index();
+    container.link = index_ - opened;
     fresh_ = false;
     return true;
   }
@@ -218,6 +219,7 @@ class TapeWriter {
   Node* node_;
   Node* tape_;
   Node* tape_end_;
+  std::uint32_t index_ = 0;  // of node_
   std::array<std::uint32_t, kDepth> levels_{};
   std::size_t depth_ = 0;
   bool fresh_ = false;  // just behind an opening bracket

@@ -26,9 +26,9 @@ struct Node {
 
   std::uint32_t begin = 0;
   std::uint32_t size = 0;
-  std::uint32_t link = 0;  // the node behind this value's insides; kEscaped: it has escapes
+  std::uint32_t link = 0;  // nodes from here to the one behind its insides; kEscaped: has escapes
 
-  std::uint32_t next() const { return link & ~kEscaped; }
+  const Node* next() const { return this + (link & ~kEscaped); }
   bool escaped() const { return (link & kEscaped) != 0; }
 };
 
@@ -56,10 +56,9 @@ TapeResult write_tape(Bytes document, std::span<Node> tape, Utf8 utf8 = Utf8::ch
 class Value {
  public:
   Value() = default;
-  Value(const char* document, const Node* tape, std::uint32_t index)
-      : document_(document), tape_(tape), index_(index) {}
+  Value(const char* document, const Node* node) : document_(document), node_(node) {}
 
-  bool found() const { return tape_ != nullptr; }
+  bool found() const { return node_ != nullptr; }
   Type type() const;
   bool is(Type expected) const { return type() == expected; }
   // Neither absent nor null.
@@ -80,19 +79,20 @@ class Value {
   Value member(Bytes name) const;
 
   // How many nodes lie inside a container: 0 says that it is empty.
-  std::size_t inner_nodes() const { return found() ? node().next() - index_ - 1 : 0; }
+  std::size_t inner_nodes() const {
+    return found() ? static_cast<std::size_t>(node_->next() - node_) - 1 : 0;
+  }
 
  private:
   friend class Elements;
   friend class Members;
 
   bool reads_unescaped(Bytes text) const;
-  const Node& node() const { return tape_[index_]; }
+  const Node& node() const { return *node_; }
   char front() const { return document_[node().begin]; }
 
   const char* document_ = nullptr;
-  const Node* tape_ = nullptr;
-  std::uint32_t index_ = 0;
+  const Node* node_ = nullptr;
 };
 
 // Walks an array; anything else has no elements.
@@ -100,13 +100,13 @@ class Elements {
  public:
   explicit Elements(Value array);
   bool next(Value& element);
-  bool empty() const { return at_.index_ == end_; }
+  bool empty() const { return at_.node_ == end_; }
   // Of two walks of one array: they are at the same element.
-  bool operator==(const Elements& other) const { return at_.index_ == other.at_.index_; }
+  bool operator==(const Elements& other) const { return at_.node_ == other.at_.node_; }
 
  private:
   Value at_;
-  std::uint32_t end_ = 0;
+  const Node* end_ = nullptr;
 };
 
 // Walks an object in the order of the document; anything else has no members.
@@ -117,7 +117,7 @@ class Members {
 
  private:
   Value at_;
-  std::uint32_t end_ = 0;
+  const Node* end_ = nullptr;
 };
 
 // Several members at once, in one walk: the values of `names`, absent where there is none.
@@ -167,13 +167,13 @@ inline Elements::Elements(Value array) {
   if (!array.is(Type::array)) return;
   at_ = array;
   end_ = array.node().next();
-  ++at_.index_;
+  ++at_.node_;
 }
 
 inline bool Elements::next(Value& element) {
-  if (at_.index_ == end_) return false;
+  if (at_.node_ == end_) return false;
   element = at_;
-  at_.index_ = at_.node().next();
+  at_.node_ = at_.node().next();
   return true;
 }
 
@@ -181,15 +181,15 @@ inline Members::Members(Value object) {
   if (!object.is(Type::object)) return;
   at_ = object;
   end_ = object.node().next();
-  ++at_.index_;
+  ++at_.node_;
 }
 
 inline bool Members::next(Value& key, Value& value) {
-  if (at_.index_ == end_) return false;
+  if (at_.node_ == end_) return false;
   key = at_;
-  ++at_.index_;
+  ++at_.node_;
   value = at_;
-  at_.index_ = at_.node().next();
+  at_.node_ = at_.node().next();
   return true;
 }
 

@@ -17,7 +17,7 @@ namespace {
 struct Read {
   explicit Read(Bytes text, Utf8 utf8 = Utf8::check)
       : nodes(nodes_max(text.size())), result(write_tape(text, nodes, utf8)), document(text) {}
-  Value root() const { return {document.data(), nodes.data(), 0}; }
+  Value root() const { return {document.data(), nodes.data()}; }
 
   std::vector<Node> nodes;
   TapeResult result;
