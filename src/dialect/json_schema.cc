@@ -35,6 +35,7 @@ constexpr std::array<Bytes, 4> kNamed = {"properties", "$defs", "definitions", "
 constexpr std::array<Bytes, 10> kNested = {
     "items", "prefixItems", "anyOf", "oneOf", "allOf", "not", "if", "then", "else", "contains"};
 constexpr Bytes kClosed = "additionalProperties";
+constexpr std::size_t kStrictPropertiesMax = 256;
 
 template <std::size_t Count>
 bool is_one_of(Value key, const std::array<Bytes, Count>& names) {
@@ -92,17 +93,22 @@ void write_keyword(Value key, Value value, JsonBuilder& out) {
   out.compact(value.raw());
 }
 
+// Every property is looked for among the required ones, so both are bounded; a larger object is
+// sent without `strict`, which is always allowed.
 bool requires_all(Value schema) {
   static constexpr std::array<Bytes, 2> kKeys = {"properties", "required"};
   const auto [properties, required] = json::pick<kKeys>(schema);
   json::Members walk(properties);
   Value key;
   Value value;
-  while (walk.next(key, value)) {
+  for (std::size_t count = 0; walk.next(key, value); ++count) {
+    if (count == kStrictPropertiesMax) return false;
     json::Elements names(required);
     Value name;
     bool listed = false;
-    while (!listed && names.next(name)) listed = name.body() == key.body();
+    for (std::size_t i = 0; i < kStrictPropertiesMax && !listed && names.next(name); ++i) {
+      listed = name.body() == key.body();
+    }
     if (!listed) return false;
   }
   return true;

@@ -55,5 +55,21 @@ TEST_CASE("a schema is strict when all its objects are closed and require everyt
   CHECK(strict(R"({"type":"string"})"));
 }
 
+TEST_CASE("an object with more properties than anyone compares is not strict") {
+  const auto schema = [](int count) {
+    std::string properties;
+    std::string required;
+    for (int i = 0; i < count; ++i) {
+      const std::string name = "\"p" + std::to_string(i) + "\"";
+      properties += (i == 0 ? "" : ",") + name + ":{}";
+      required += (i == 0 ? "" : ",") + name;
+    }
+    return "{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{" + properties +
+           "},\"required\":[" + required + "]}";
+  };
+  CHECK(strict(schema(256)));
+  CHECK_FALSE(strict(schema(257)));
+}
+
 }  // namespace
 }  // namespace headrace::dialect
