@@ -183,12 +183,16 @@ BackendChoice choose_backend(BackendWish wish) {
 }
 
 std::unique_ptr<IoBundle> make_io(const IoOptions& options, std::string& complaint) {
-  const BackendChoice choice = choose_backend(options.wish);
-  if (!choice.usable) {
-    complaint = choice.reason;
-    return nullptr;
+  bool uring = options.wish == BackendWish::io_uring;
+  if (!options.probed) {
+    const BackendChoice choice = choose_backend(options.wish);
+    if (!choice.usable) {
+      complaint = choice.reason;
+      return nullptr;
+    }
+    uring = choice.uring;
   }
-  if (!choice.uring) return std::make_unique<EpollBundle>(options);
+  if (!uring) return std::make_unique<EpollBundle>(options);
   auto bundle = std::make_unique<UringBundle>(options);
   if (const int error = bundle->open(options); error != 0) {
     complaint = explain_uring_refusal(error);

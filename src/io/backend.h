@@ -25,6 +25,7 @@ struct BackendChoice {
 
 struct IoOptions {
   BackendWish wish = BackendWish::automatic;
+  bool probed = false;  // choose_backend() of this process named the wish: no second look
   BusyMode busy = BusyMode::automatic;
   bool tiny = false;       // test mode: 8 submission entries, 2 buffers of 64 bytes on each side
   bool compat_61 = false;  // use nothing that kernel 6.1 lacks

@@ -215,6 +215,8 @@ bool Control::start_fleet() {
     HEADRACE_LOG_ERROR("%s", choice.reason.c_str());
     return false;
   }
+  options.io.wish = choice.uring ? io::BackendWish::io_uring : io::BackendWish::epoll;
+  options.io.probed = true;
   io_backend_ = choice.uring ? "io_uring" : "epoll";
   HEADRACE_LOG_INFO("io backend: %s (%s)", io_backend_.c_str(), choice.reason.c_str());
 

@@ -36,9 +36,19 @@ void pin_to_cpu(std::size_t index) {
   }
 }
 
+// One look for all workers, before there are any: a probe makes a ring and ends it.
+FleetOptions with_backend_chosen(FleetOptions options) {
+  if (options.io.probed) return options;
+  const io::BackendChoice choice = io::choose_backend(options.io.wish);
+  if (!choice.usable) return options;  // start() says why
+  options.io.wish = choice.uring ? io::BackendWish::io_uring : io::BackendWish::epoll;
+  options.io.probed = true;
+  return options;
+}
+
 }  // namespace
 
-Fleet::Fleet(const FleetOptions& options) : options_(options) {
+Fleet::Fleet(const FleetOptions& options) : options_(with_backend_chosen(options)) {
   for (std::uint32_t i = 0; i < options_.workers; ++i) {
     auto member = std::make_unique<Member>();
     auto memory =
