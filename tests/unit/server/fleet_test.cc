@@ -92,7 +92,9 @@ TEST_CASE("a new configuration reaches every worker, and the old one is given ba
   for (int i = 0; i < 8; ++i) {
     RealClient client(bench.place);
     client.send(kModels);
-    CHECK(client.hears("\"id\":\"n\""));
+    const bool heard = client.hears("\"id\":\"n\"");
+    CAPTURE(client.heard);
+    CHECK(heard);
   }
 }
 
