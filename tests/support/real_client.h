@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <string>
 #include <string_view>
@@ -64,7 +65,12 @@ class RealClient {
  private:
   bool read() {
     std::array<char, 4096> buffer;
-    const ssize_t size = ::recv(fd_, buffer.data(), buffer.size(), 0);
+    // A receive with a timeout is not restarted by the kernel: the end of a probing ring, which
+    // this thread may have made, interrupts it.
+    ssize_t size = 0;
+    do {
+      size = ::recv(fd_, buffer.data(), buffer.size(), 0);
+    } while (size < 0 && errno == EINTR);
     ended_ = size == 0;
     if (size > 0) heard.append(buffer.data(), static_cast<std::size_t>(size));
     return size > 0;
