@@ -81,7 +81,6 @@ class Pool {
   // -- from UpstreamConn
   void put_idle(UpstreamConn& conn);
   void note_connected(UpstreamConn& conn);
-  void note_first_byte() {}
   void note_retired(UpstreamConn& conn);
   void bury(UpstreamConn& conn);
 

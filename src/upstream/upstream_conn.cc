@@ -99,15 +99,12 @@ void UpstreamConn::on_sent() {
 
 void UpstreamConn::on_data(io::Slice slice) {
   if (state_ == State::closing) return;
-  if (state_ ==
-      State::idle) {  // nothing was asked: whatever this is, the connection is not to be trusted
+  // Nothing was asked: whatever this is, the connection is not to be trusted.
+  if (state_ == State::idle) {
     retire(io::CloseHow::orderly);
     return;
   }
-  if (!answer_started_) {
-    answer_started_ = true;
-    pool_.note_first_byte();
-  }
+  answer_started_ = true;
   while (!in_body_) {
     if (!read_head(slice)) return;
   }
