@@ -170,7 +170,7 @@ void Exchange::acquire() {
 
 std::uint32_t Exchange::target_id() const {
   const auto route = static_cast<std::size_t>(route_ - snapshot().routes.data());
-  return live_->first_target[route] + static_cast<std::uint32_t>(target_ - route_->targets.data());
+  return live_->rules->target_id(route, static_cast<std::size_t>(target_ - route_->targets.data()));
 }
 
 // Sets the timer to the nearest deadline. Activity only moves the idle deadline on; the timer finds

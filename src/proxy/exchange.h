@@ -83,7 +83,7 @@ class Exchange final : public AttemptOwner {
   void watch();
   void rename_model();
   std::uint32_t target_id() const;
-  const config::Snapshot& snapshot() const { return *live_->snapshot; }
+  const config::Snapshot& snapshot() const { return live_->rules->snapshot; }
 
   Workshop& shop_;
   ClientConn& client_;

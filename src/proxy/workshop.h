@@ -8,8 +8,8 @@
 
 #include "base/prng.h"
 #include "base/slab.h"
-#include "config/snapshot.h"
 #include "io/io.h"
+#include "proxy/rules.h"
 #include "telemetry/ring.h"
 #include "upstream/pool.h"
 
@@ -20,10 +20,9 @@ class Exchange;
 
 // A configuration that is live on this worker, or still used by exchanges that began under it.
 struct Live {
-  const config::Snapshot* snapshot = nullptr;
-  std::vector<upstream::Origin*> origins;   // by provider
-  std::vector<std::uint32_t> first_target;  // by route: records count targets through all routes
-  std::uint64_t exchanges = 0;              // that hold on to it
+  const Rules* rules = nullptr;
+  std::vector<upstream::Origin*> origins;  // by provider
+  std::uint64_t exchanges = 0;             // that hold on to it
 };
 
 // Plain numbers of one worker; published to the exporter between turns.

@@ -112,8 +112,7 @@ void block_signals() {
 Control::Control(std::string path, config::LoadOutcome loaded)
     : path_(std::move(path)), host_(config::read_host()), admin_(*this) {
   HEADRACE_ASSERT(loaded.ok());
-  snapshots_.push_back(std::make_unique<config::Snapshot>(std::move(*loaded.snapshot)));
-  snapshots_.back()->epoch = next_epoch_++;
+  initial_ = std::move(*loaded.snapshot);
 }
 
 Control::~Control() {
@@ -145,7 +144,8 @@ bool Control::start() {
   const sigset_t set = our_signals();
   signals_ = ::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
   HEADRACE_ASSERT(signals_ >= 0);
-  resolve_providers(*snapshots_.back());
+  resolve_providers(initial_);
+  add_rules(std::move(initial_));
   if (!open_listeners()) return false;
   if (!start_fleet()) return false;
   if (!start_admin()) return false;
@@ -236,7 +236,7 @@ bool Control::start_fleet() {
     ::pthread_setname_np(::pthread_self(), "exporter");
     exporter_->run();
   });
-  const base::Status status = fleet_->start(current(), listeners_);
+  const base::Status status = fleet_->start(*rules_.back(), listeners_);
   if (status) return true;
   HEADRACE_LOG_ERROR("%s", fleet_->complaint().c_str());
   abandon_start();
@@ -286,7 +286,7 @@ void Control::step() {
     on_signal(static_cast<int>(info.ssi_signo));
   }
   advance(monotonic_now());
-  prune_snapshots();
+  prune_rules();
 }
 
 int Control::wait_ms(base::Nanos now) const {
@@ -299,7 +299,7 @@ int Control::wait_ms(base::Nanos now) const {
   if (stage_deadline_ != base::kNever) at_most(stage_deadline_ - now);
   if (refresh_at_ != base::kNever) at_most(refresh_at_ - now);
   if (stage_ >= Stage::draining) at_most(kEndingPollMs * base::kMillisecond);
-  if (snapshots_.size() > 1) at_most(base::kSecond);
+  if (rules_.size() > 1) at_most(base::kSecond);
   return wait;
 }
 
@@ -361,19 +361,23 @@ void Control::reload() {
   HEADRACE_LOG_INFO("reloaded %s", loaded.source.c_str());
 }
 
-void Control::go_live(config::Snapshot snapshot) {
+const proxy::Rules& Control::add_rules(config::Snapshot snapshot) {
   snapshot.epoch = next_epoch_++;
-  snapshots_.push_back(std::make_unique<config::Snapshot>(std::move(snapshot)));
-  exporter_->learn(exporter::Dictionary::of(current()));
-  fleet_->publish(current());
+  rules_.push_back(std::make_unique<proxy::Rules>(std::move(snapshot), registries_));
+  return *rules_.back();
+}
+
+void Control::go_live(config::Snapshot snapshot) {
+  const proxy::Rules& rules = add_rules(std::move(snapshot));
+  exporter_->learn(exporter::Dictionary::of(rules.snapshot));
+  fleet_->publish(rules);
 }
 
 // What no worker looks at any more.
-void Control::prune_snapshots() {
-  if (snapshots_.size() < 2 || stage_ == Stage::stopped) return;
+void Control::prune_rules() {
+  if (rules_.size() < 2 || stage_ == Stage::stopped) return;
   const std::uint64_t oldest = fleet_->oldest_epoch_in_use();
-  while (snapshots_.size() > 1 && snapshots_.front()->epoch < oldest)
-    snapshots_.erase(snapshots_.begin());
+  while (rules_.size() > 1 && rules_.front()->epoch() < oldest) rules_.erase(rules_.begin());
 }
 
 void Control::resolve_providers(config::Snapshot& snapshot) {

@@ -17,8 +17,8 @@
 
 #include "config/host.h"
 #include "config/load.h"
-#include "config/snapshot.h"
 #include "exporter/exporter.h"
+#include "proxy/rules.h"
 #include "server/admin.h"
 #include "server/fleet.h"
 
@@ -54,16 +54,19 @@ class Control final : public AdminSource {
   void advance(base::Nanos now);
   void begin_end();
   void reload();
+  const proxy::Rules& add_rules(config::Snapshot snapshot);
   void go_live(config::Snapshot snapshot);
-  void prune_snapshots();
+  void prune_rules();
   static void resolve_providers(config::Snapshot& snapshot);
   void refresh_names(base::Nanos now);
   void close_listeners();
-  const config::Snapshot& current() const { return *snapshots_.back(); }
+  const config::Snapshot& current() const { return rules_.back()->snapshot; }
 
   const std::string path_;
   const config::HostFacts host_;
-  std::vector<std::unique_ptr<config::Snapshot>> snapshots_;  // the last one is current
+  config::Snapshot initial_;  // until it goes live
+  proxy::Registries registries_;
+  std::vector<std::unique_ptr<proxy::Rules>> rules_;  // the last one is current
   std::uint64_t next_epoch_ = 1;
   std::unique_ptr<Fleet> fleet_;
   std::unique_ptr<exporter::Exporter> exporter_;

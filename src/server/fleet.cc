@@ -65,11 +65,11 @@ Fleet::~Fleet() {
   join();
 }
 
-base::Status Fleet::start(const config::Snapshot& snapshot,
+base::Status Fleet::start(const proxy::Rules& rules,
                           const std::vector<std::vector<WorkerListener>>& listeners) {
   for (std::size_t i = 0; i < members_.size(); ++i) {
     members_[i]->thread =
-        std::thread([this, i, &snapshot, &listeners] { run(i, snapshot, listeners[i]); });
+        std::thread([this, i, &rules, &listeners] { run(i, rules, listeners[i]); });
   }
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [this] { return reported_ == members_.size(); });
@@ -88,7 +88,7 @@ void Fleet::report(base::Status status, std::string complaint) {
 
 // The whole life of a worker's thread.
 void Fleet::run(std::size_t index,
-                const config::Snapshot& snapshot,
+                const proxy::Rules& rules,
                 const std::vector<WorkerListener>& listeners) {
   Member& member = *members_[index];
   const std::string name = "worker-" + std::to_string(index);
@@ -109,7 +109,7 @@ void Fleet::run(std::size_t index,
     options.pool.connections_max = options_.upstreams_max;
     if (options_.io.tiny) options.pool.idle_per_origin = 1;
     Worker worker(bundle->io(), member.ring, member.counters, options);
-    worker.use(snapshot);
+    worker.use(rules);
     for (const WorkerListener& listener : listeners)
       worker.listen(listener.fd, listener.half_close);
     member.worker.store(&worker, std::memory_order_release);
@@ -123,10 +123,10 @@ void Fleet::run(std::size_t index,
   member.ended = true;
 }
 
-void Fleet::publish(const config::Snapshot& snapshot) {
+void Fleet::publish(const proxy::Rules& rules) {
   const std::lock_guard lock(mutex_);
   for (const auto& member : members_) {
-    if (Worker* worker = member->worker.load(std::memory_order_acquire)) worker->publish(snapshot);
+    if (Worker* worker = member->worker.load(std::memory_order_acquire)) worker->publish(rules);
   }
 }
 

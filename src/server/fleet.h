@@ -13,7 +13,6 @@
 #include <vector>
 
 #include "base/result.h"
-#include "config/snapshot.h"
 #include "io/backend.h"
 #include "server/worker.h"
 #include "telemetry/counters.h"
@@ -45,9 +44,9 @@ class Fleet {
   ~Fleet();
 
   // Starts every worker; `listeners` by worker. Returns when all serve, or the first failure.
-  base::Status start(const config::Snapshot& snapshot,
+  base::Status start(const proxy::Rules& rules,
                      const std::vector<std::vector<WorkerListener>>& listeners);
-  void publish(const config::Snapshot& snapshot);
+  void publish(const proxy::Rules& rules);
   void move_to(Worker::Stage stage);
   bool drained() const;
   bool ended() const;  // every thread is past its loop
@@ -71,7 +70,7 @@ class Fleet {
   };
 
   void run(std::size_t index,
-           const config::Snapshot& snapshot,
+           const proxy::Rules& rules,
            const std::vector<WorkerListener>& listeners);
   void report(base::Status status, std::string complaint);
 

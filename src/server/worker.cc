@@ -42,9 +42,10 @@ Worker::~Worker() {
   HEADRACE_ASSERT(clients_.empty());
 }
 
-void Worker::use(const config::Snapshot& snapshot) {
+void Worker::use(const proxy::Rules& rules) {
+  const config::Snapshot& snapshot = rules.snapshot;
   auto live = std::make_unique<proxy::Live>();
-  live->snapshot = &snapshot;
+  live->rules = &rules;
   live->origins.reserve(snapshot.providers.size());
   for (const config::Provider& provider : snapshot.providers) {
     upstream::Origin& origin = pool_.origin(origin_name(provider));
@@ -55,15 +56,9 @@ void Worker::use(const config::Snapshot& snapshot) {
     origin.set_endpoints(std::move(endpoints));
     live->origins.push_back(&origin);
   }
-  std::uint32_t targets = 0;
-  live->first_target.reserve(snapshot.routes.size());
-  for (const config::Route& route : snapshot.routes) {
-    live->first_target.push_back(targets);
-    targets += static_cast<std::uint32_t>(route.targets.size());
-  }
   shop_.live = live.get();
   lives_.push_back(std::move(live));
-  retire_snapshots();
+  retire_rules();
 }
 
 void Worker::listen(int fd, config::HalfClose half_close) {
@@ -75,7 +70,7 @@ void Worker::listen(int fd, config::HalfClose half_close) {
 
 void Worker::turn() {
   io_.run_once(unpublished_ ? 2 * kPublishEvery : base::limits::kLoopTick);
-  if (lives_.size() > 1) retire_snapshots();
+  if (lives_.size() > 1) retire_rules();
   if (stage_ != Stage::serving && !drained_.load(std::memory_order_relaxed) && clients_.empty()) {
     drained_.store(true, std::memory_order_release);
   }
@@ -101,7 +96,7 @@ void Worker::on_client(int fd, config::HalfClose half_close) {
   ++shop_.tally.clients_accepted;
   const bool full = shop_.clients.in_use() >= clients_max_;
   proxy::ClientConn* conn =
-      shop_.clients.make(shop_, *this, shop_.live->snapshot->limits, half_close);
+      shop_.clients.make(shop_, *this, shop_.live->rules->snapshot.limits, half_close);
   if (full) ++shop_.tally.clients_refused;
   if (conn == nullptr) {
     io_.discard(fd);
@@ -119,8 +114,8 @@ void Worker::on_client_closed(proxy::ClientConn& conn) {
 
 // -- control
 
-void Worker::publish(const config::Snapshot& snapshot) {
-  next_snapshot_.store(&snapshot, std::memory_order_release);
+void Worker::publish(const proxy::Rules& rules) {
+  next_rules_.store(&rules, std::memory_order_release);
   io_.wake();
 }
 
@@ -130,7 +125,7 @@ void Worker::move_to(Stage stage) {
 }
 
 void Worker::on_wake() {
-  if (const config::Snapshot* next = next_snapshot_.exchange(nullptr, std::memory_order_acq_rel)) {
+  if (const proxy::Rules* next = next_rules_.exchange(nullptr, std::memory_order_acq_rel)) {
     use(*next);
   }
   const Stage wanted = wanted_.load(std::memory_order_acquire);
@@ -162,9 +157,9 @@ void Worker::enter(Stage stage) {
 }
 
 // Configurations that no exchange holds on to any more are given back to control, oldest first.
-void Worker::retire_snapshots() {
+void Worker::retire_rules() {
   while (lives_.size() > 1 && lives_.front()->exchanges == 0) lives_.erase(lives_.begin());
-  epoch_in_use_.store(lives_.front()->snapshot->epoch, std::memory_order_release);
+  epoch_in_use_.store(lives_.front()->rules->epoch(), std::memory_order_release);
 }
 
 void Worker::publish_counters() {

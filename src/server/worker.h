@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "base/intrusive_list.h"
-#include "config/snapshot.h"
 #include "io/io.h"
 #include "proxy/client_conn.h"
 #include "proxy/workshop.h"
@@ -45,7 +44,7 @@ class Worker final : public io::WakeOwner, public AcceptOwner, public proxy::Cli
   ~Worker();
 
   // -- before the first turn
-  void use(const config::Snapshot& snapshot);
+  void use(const proxy::Rules& rules);
   void listen(int fd, config::HalfClose half_close);
 
   // -- on the worker's thread
@@ -54,7 +53,7 @@ class Worker final : public io::WakeOwner, public AcceptOwner, public proxy::Cli
   bool quiet() const;  // stopped, and nothing is left
 
   // -- from control's thread
-  void publish(const config::Snapshot& snapshot);
+  void publish(const proxy::Rules& rules);
   void move_to(Stage stage);
   bool drained() const { return drained_.load(std::memory_order_acquire); }
   // The oldest configuration that this worker may still look at.
@@ -71,8 +70,7 @@ class Worker final : public io::WakeOwner, public AcceptOwner, public proxy::Cli
  private:
   using ClientList = base::IntrusiveList<proxy::ClientConn, &proxy::ClientConn::link>;
 
-  void take_snapshot();
-  void retire_snapshots();
+  void retire_rules();
   void enter(Stage stage);
   void publish_counters();
 
@@ -89,7 +87,7 @@ class Worker final : public io::WakeOwner, public AcceptOwner, public proxy::Cli
   bool unpublished_ = true;
   std::uint64_t receives_published_ = 0;
 
-  std::atomic<const config::Snapshot*> next_snapshot_{nullptr};
+  std::atomic<const proxy::Rules*> next_rules_{nullptr};
   std::atomic<Stage> wanted_{Stage::serving};
   std::atomic<bool> drained_{false};
   std::atomic<std::uint64_t> epoch_in_use_{0};

@@ -48,8 +48,8 @@ SimWorld::SimWorld(const Scenario& scenario, Verdict& verdict)
   options.pool.connections_max = scenario.upstreams_max;
   options.pool.idle_per_origin = scenario.idle_per_origin;
   worker_ = std::make_unique<server::Worker>(io_, ring_, counters_, options);
-  snapshots_.push_back(std::make_unique<config::Snapshot>(scenario.snapshots.front()));
-  worker_->use(*snapshots_.front());
+  add_rules(scenario.snapshots.front());
+  worker_->use(*rules_.front());
   worker_->listen(net_.make_listener(gateway()), scenario.half_close);
   for (std::size_t i = 0; i < scenario.clients.size(); ++i) {
     for (const RequestPlan& plan : scenario.clients[i].requests) {
@@ -70,6 +70,10 @@ SimWorld::SimWorld(const Scenario& scenario, Verdict& verdict)
 
 SimWorld::~SimWorld() = default;
 
+void SimWorld::add_rules(const config::Snapshot& snapshot) {
+  rules_.push_back(std::make_unique<proxy::Rules>(snapshot, registries_));
+}
+
 void SimWorld::schedule() {
   for (const ClientPlan& plan : scenario_.clients) {
     clients_.push_back(std::make_unique<ClientPeer>(net_, plan));
@@ -85,8 +89,8 @@ void SimWorld::schedule() {
   }
   for (std::size_t i = 0; i < scenario_.reload_at.size(); ++i) {
     net_.after(scenario_.reload_at[i], [this, i] {
-      snapshots_.push_back(std::make_unique<config::Snapshot>(scenario_.snapshots[i + 1]));
-      worker_->publish(*snapshots_.back());
+      add_rules(scenario_.snapshots[i + 1]);
+      worker_->publish(*rules_.back());
     });
   }
   if (scenario_.drain_at != 0) net_.after(scenario_.drain_at, [this] { start_drain(); });
@@ -136,7 +140,7 @@ void SimWorld::turn() {
   worker_->turn();
   drain_ring();
   check_turn();
-  free_snapshots();
+  free_rules();
 }
 
 void SimWorld::drain_ring() {
@@ -152,9 +156,9 @@ void SimWorld::drain_ring() {
 }
 
 // A configuration that the worker has given back must not be looked at again: it is freed at once.
-void SimWorld::free_snapshots() {
-  while (snapshots_.size() > 1 && snapshots_.front()->epoch < worker_->epoch_in_use()) {
-    snapshots_.erase(snapshots_.begin());
+void SimWorld::free_rules() {
+  while (rules_.size() > 1 && rules_.front()->epoch() < worker_->epoch_in_use()) {
+    rules_.erase(rules_.begin());
   }
 }
 
@@ -219,8 +223,7 @@ void SimWorld::check_rest() {
     verdict_.fail("%zu exchanges are left", shop.exchanges.in_use());
   if (shop.tally.streams_open != 0) verdict_.fail("streams_open is not 0");
   if (shop.tally.records_dropped != 0) verdict_.fail("records were dropped");
-  if (snapshots_.size() != 1)
-    verdict_.fail("%zu configurations are still in use", snapshots_.size());
+  if (rules_.size() != 1) verdict_.fail("%zu configurations are still in use", rules_.size());
   if (!worker_->quiet()) return;
   worker_.reset();
   if (!io_.quiet()) verdict_.fail("the kernel still has work");

@@ -57,7 +57,8 @@ class SimWorld {
   void drain_ring();
   void check_turn();
   void check_serving(const Serving& serving);
-  void free_snapshots();
+  void add_rules(const config::Snapshot& snapshot);
+  void free_rules();
   bool clients_done() const;
   void wind_down();
   void check_rest();
@@ -72,7 +73,8 @@ class SimWorld {
   SimIo io_;
   telemetry::RecordRing ring_;
   telemetry::WorkerCounters counters_;
-  std::vector<std::unique_ptr<config::Snapshot>> snapshots_;
+  proxy::Registries registries_;
+  std::vector<std::unique_ptr<proxy::Rules>> rules_;
   std::unique_ptr<server::Worker> worker_;
   std::unordered_map<std::uint64_t, const RequestPlan*> plans_;
   std::unordered_map<std::uint64_t, std::size_t> client_of_;

@@ -9,8 +9,8 @@
 #include <utility>
 #include <vector>
 
-#include "config/snapshot.h"
 #include "headrace/record.h"
+#include "proxy/rules.h"
 #include "server/worker.h"
 #include "sim_stage.h"
 #include "telemetry/counters.h"
@@ -111,12 +111,12 @@ class GatewayScene : public SimStage {
                         server::WorkerOptions options = {},
                         std::size_t buffer_bytes = 4096)
       : SimStage(buffer_bytes),
-        snapshot(std::move(configured)),
+        rules(std::move(configured), registries),
         memory(std::move(
             telemetry::RingMemory::create(telemetry::RecordRing::bytes_for(kRing)).value())) {
     ring.format(memory.bytes(), kRing, 0);
     worker = std::make_unique<server::Worker>(io, ring, counters, options);
-    worker->use(snapshot);
+    worker->use(rules);
     worker->listen(net.make_listener(sim::SimNet::address(1, 8080)), half_close);
     turn = [this] { worker->turn(); };
   }
@@ -156,7 +156,8 @@ class GatewayScene : public SimStage {
   }
   const proxy::Tally& tally() const { return worker->shop().tally; }
 
-  config::Snapshot snapshot;
+  proxy::Registries registries;
+  proxy::Rules rules;
   House provider{net, sim::SimNet::address(2, 80)};
   telemetry::RingMemory memory;
   telemetry::RecordRing ring;

@@ -57,8 +57,9 @@ struct Bench {
     return count;
   }
 
-  config::Snapshot snapshot = serving("m", 1);
-  config::Snapshot next = serving("n", 2);
+  proxy::Registries registries;
+  proxy::Rules rules{serving("m", 1), registries};
+  proxy::Rules next{serving("n", 2), registries};
   net::Address place;
   std::vector<std::vector<WorkerListener>> listeners;
   Fleet fleet;
@@ -69,7 +70,7 @@ struct Bench {
 TEST_CASE("every worker serves, and records stay readable when the threads are gone") {
   for (const std::uint32_t workers : {1u, 3u}) {
     Bench bench(workers);
-    REQUIRE(bench.fleet.start(bench.snapshot, bench.listeners).ok());
+    REQUIRE(bench.fleet.start(bench.rules, bench.listeners).ok());
     for (int i = 0; i < 12; ++i) {
       RealClient client(bench.place);
       client.send(kModels);
@@ -85,7 +86,7 @@ TEST_CASE("every worker serves, and records stay readable when the threads are g
 
 TEST_CASE("a new configuration reaches every worker, and the old one is given back") {
   Bench bench(2);
-  REQUIRE(bench.fleet.start(bench.snapshot, bench.listeners).ok());
+  REQUIRE(bench.fleet.start(bench.rules, bench.listeners).ok());
   CHECK(bench.fleet.oldest_epoch_in_use() == 1);
   bench.fleet.publish(bench.next);
   CHECK(soon([&] { return bench.fleet.oldest_epoch_in_use() == 2; }));
@@ -100,7 +101,7 @@ TEST_CASE("a new configuration reaches every worker, and the old one is given ba
 
 TEST_CASE("a drain ends when the last client has gone") {
   Bench bench(2);
-  REQUIRE(bench.fleet.start(bench.snapshot, bench.listeners).ok());
+  REQUIRE(bench.fleet.start(bench.rules, bench.listeners).ok());
   auto client = std::make_unique<RealClient>(bench.place);
   client->send(kModels.substr(0, 10));  // in the middle of its request
   CHECK(soon([&] {
@@ -121,7 +122,7 @@ TEST_CASE("a drain ends when the last client has gone") {
 
 TEST_CASE("a fleet that is destroyed ends its threads first") {
   Bench bench(2);
-  REQUIRE(bench.fleet.start(bench.snapshot, bench.listeners).ok());
+  REQUIRE(bench.fleet.start(bench.rules, bench.listeners).ok());
   RealClient client(bench.place);
   client.send(kModels);
   CHECK(client.hears("]}"));
@@ -129,7 +130,7 @@ TEST_CASE("a fleet that is destroyed ends its threads first") {
 
 TEST_CASE("what is said to a fleet that has ended goes nowhere") {
   Bench bench(1);
-  REQUIRE(bench.fleet.start(bench.snapshot, bench.listeners).ok());
+  REQUIRE(bench.fleet.start(bench.rules, bench.listeners).ok());
   bench.fleet.move_to(Worker::Stage::stopped);
   CHECK(soon([&] { return bench.fleet.ended(); }));
   bench.fleet.publish(bench.next);

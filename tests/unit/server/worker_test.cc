@@ -62,9 +62,10 @@ TEST_CASE("a request ends under the configuration it began with, the next one ha
   GatewayScene scene;
   Talker& client = scene.ask(chat(false));
   REQUIRE(scene.asked());
-  config::Snapshot next = one_provider();
-  next.epoch = 2;
-  next.routes[0].model = "other";
+  config::Snapshot fresh = one_provider();
+  fresh.epoch = 2;
+  fresh.routes[0].model = "other";
+  const proxy::Rules next(std::move(fresh), scene.registries);
   CHECK(scene.worker->epoch_in_use() == 1);
   scene.worker->publish(next);
   scene.run_for(kSecond);
@@ -90,8 +91,9 @@ TEST_CASE("pooled connections survive a new configuration") {
   REQUIRE(scene.asked());
   scene.provider[0].send(plain_answer("{}"));
   REQUIRE(scene.heard(client, "\r\n\r\n{}"));
-  config::Snapshot next = one_provider();
-  next.epoch = 2;
+  config::Snapshot fresh = one_provider();
+  fresh.epoch = 2;
+  const proxy::Rules next(std::move(fresh), scene.registries);
   scene.worker->publish(next);
   scene.settle();
   client.send(chat(false));

@@ -1,0 +1,42 @@
+#include "proxy/rules.h"
+
+#include "base/assert.h"
+
+namespace headrace::proxy {
+namespace {
+
+const std::shared_ptr<const meter::PriceTable>& no_prices() {
+  static const auto kNone = std::make_shared<const meter::PriceTable>();
+  return kNone;
+}
+
+}  // namespace
+
+Rules::Rules(config::Snapshot configured,
+             Registries& registries,
+             std::shared_ptr<const meter::PriceTable> prices)
+    : snapshot(std::move(configured)),
+      admission(snapshot, registries.limits),
+      health(snapshot, registries.health),
+      prices_(prices != nullptr ? std::move(prices) : no_prices()) {
+  for (const config::Provider& provider : snapshot.providers) {
+    dialects_.push_back(dialect::find_dialect(provider.dialect));
+    HEADRACE_ASSERT(dialects_.back() != nullptr);  // checked with the configuration
+  }
+  for (const config::Route& route : snapshot.routes) {
+    first_target_.push_back(static_cast<std::uint32_t>(target_prices_.size()));
+    for (const config::Target& target : route.targets) {
+      const std::string& model = target.model;
+      target_prices_.push_back(model.empty() ? meter::Price{}
+                                             : prices_->find(snapshot.providers[target.provider].name, model));
+    }
+  }
+}
+
+meter::Price Rules::price_of(std::size_t route, std::size_t target, base::Bytes model) const {
+  const config::Target& asked = snapshot.routes[route].targets[target];
+  if (!asked.model.empty()) return target_prices_[target_id(route, target)];
+  return prices_->find(snapshot.providers[asked.provider].name, model);
+}
+
+}  // namespace headrace::proxy
