@@ -285,13 +285,35 @@ void write_anthropic(json::Writer& out, base::Error error, const ErrorDetail& de
   out.end_object();
 }
 
-void write_object(json::Writer& out,
-                  Family family,
-                  base::Error error,
-                  const ErrorDetail& detail,
-                  bool in_stream) {
-  if (family == Family::anthropic) return write_anthropic(out, error, detail);
-  write_openai(out, error, detail, in_stream);
+// The members that strict clients require of a response stand in it as of one that never began. Of
+// the codes that they know two can be ours; the message says the rest.
+void write_failed_response(json::Writer& out,
+                           base::Error error,
+                           const ErrorDetail& detail,
+                           const SeenResponse& seen) {
+  const std::uint16_t status = http_status_of(error, detail, Family::openai);
+  out.begin_object();
+  out.key("type");
+  out.string("response.failed");
+  out.key("sequence_number");
+  out.number(seen.next_sequence);
+  out.key("response");
+  out.begin_object();
+  out.key("id");
+  out.string(seen.id.size() <= kResponseIdBytes ? seen.id : Bytes{});
+  out.raw(R"(,"object":"response","created_at":0,"status":"failed")");
+  out.key("error");
+  out.begin_object();
+  out.key("code");
+  out.string(status == 429 ? "rate_limit_exceeded" : "server_error");
+  out.key("message");
+  write_message(out, error.code, detail);
+  out.end_object();
+  out.raw(R"(,"incomplete_details":null,"instructions":null,"metadata":null,"model":"","output":[])"
+          R"(,"parallel_tool_calls":true,"temperature":null,"tool_choice":"auto","tools":[])"
+          R"(,"top_p":null,"usage":null)");
+  out.end_object();
+  out.end_object();
 }
 
 }  // namespace
@@ -323,7 +345,11 @@ Bytes write_error_body(Family family,
                        std::span<char> out) {
   HEADRACE_ASSERT(out.size() >= kErrorBodyBytes);
   json::Writer writer(out);
-  write_object(writer, family, error, detail, false);
+  if (family == Family::anthropic) {
+    write_anthropic(writer, error, detail);
+  } else {
+    write_openai(writer, error, detail, false);
+  }
   HEADRACE_ASSERT(writer.ok());
   return writer.written();
 }
@@ -332,10 +358,31 @@ Bytes write_error_event(Family family,
                         base::Error error,
                         const ErrorDetail& detail,
                         std::span<char> out) {
+  const bool is_openai = family == Family::openai;
+  return write_error_event(is_openai ? StreamForm::chat : StreamForm::messages, error, detail, out);
+}
+
+Bytes write_error_event(StreamForm form,
+                        base::Error error,
+                        const ErrorDetail& detail,
+                        std::span<char> out,
+                        const SeenResponse& seen) {
   HEADRACE_ASSERT(out.size() >= kErrorBodyBytes);
   json::Writer writer(out);
-  writer.raw(family == Family::openai ? "data: " : "event: error\ndata: ");
-  write_object(writer, family, error, detail, true);
+  switch (form) {
+    case StreamForm::chat:
+      writer.raw("data: ");
+      write_openai(writer, error, detail, true);
+      break;
+    case StreamForm::messages:
+      writer.raw("event: error\ndata: ");
+      write_anthropic(writer, error, detail);
+      break;
+    case StreamForm::responses:
+      writer.raw("event: response.failed\ndata: ");
+      write_failed_response(writer, error, detail, seen);
+      break;
+  }
   writer.raw("\n\n");
   HEADRACE_ASSERT(writer.ok());
   return writer.written();

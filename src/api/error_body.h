@@ -29,8 +29,19 @@ struct ErrorDetail {
   Bytes reason;  // one more sentence about the fault; always a constant of ours
 };
 
+// The form of a stream's last event.
+enum class StreamForm : std::uint8_t { chat, messages, responses };
+
+// What was seen of a stream of responses before it broke; its last event goes on from there.
+// Unknown is fine: clients accept an empty id and sequence 0.
+struct SeenResponse {
+  Bytes id;  // left out when it is longer than kResponseIdBytes
+  std::uint64_t next_sequence = 0;
+};
+
 inline constexpr std::size_t kErrorBodyBytes = 2048;  // room that every body and event fits into
 inline constexpr std::size_t kModelEchoBytes = 128;   // of a model name, before escaping
+inline constexpr std::size_t kResponseIdBytes = 96;   // of a provider's id, before escaping
 
 // 499 for client_closed and client_stalled is for records only: nobody is there to read it.
 // Anthropic's clients are told 500 and 529 where OpenAI's are told 502 and 503.
@@ -52,5 +63,13 @@ Bytes write_error_event(Family family,
                         base::Error error,
                         const ErrorDetail& detail,
                         std::span<char> out);
+
+// `seen` is for StreamForm::responses, whose last event is response.failed: a client that waits for
+// the final response gets one that failed.
+Bytes write_error_event(StreamForm form,
+                        base::Error error,
+                        const ErrorDetail& detail,
+                        std::span<char> out,
+                        const SeenResponse& seen = {});
 
 }  // namespace headrace::api

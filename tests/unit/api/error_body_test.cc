@@ -30,6 +30,13 @@ std::string event_of(Errc code, Family family = Family::openai, const ErrorDetai
   return std::string(write_error_event(family, error_of(code), detail, out));
 }
 
+std::string response_event_of(Errc code,
+                              const ErrorDetail& detail = {},
+                              const SeenResponse& seen = {}) {
+  std::array<char, kErrorBodyBytes> out;
+  return std::string(write_error_event(StreamForm::responses, error_of(code), detail, out, seen));
+}
+
 ErrorDetail of_upstream(std::uint16_t status) {
   ErrorDetail detail;
   detail.upstream_status = status;
@@ -164,6 +171,59 @@ TEST_CASE("a broken stream ends in one event with one code for every way to lose
   CHECK(event_of(Errc::upstream_closed, Family::anthropic) ==
         "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"api_error\",\"message\":"
         "\"The provider closed the connection before its answer was complete.\"}}\n\n");
+}
+
+TEST_CASE("a stream's form says which family's event ends it") {
+  std::array<char, kErrorBodyBytes> out;
+  const base::Error error = error_of(Errc::idle_timeout);
+  CHECK(write_error_event(StreamForm::chat, error, {}, out) ==
+        event_of(Errc::idle_timeout, Family::openai));
+  CHECK(write_error_event(StreamForm::messages, error, {}, out) ==
+        event_of(Errc::idle_timeout, Family::anthropic));
+}
+
+TEST_CASE(
+    "a broken stream of responses ends in a response that failed, with all that clients read") {
+  SeenResponse seen;
+  seen.id = "resp_1";
+  seen.next_sequence = 17;
+  CHECK(
+      response_event_of(Errc::upstream_closed, {}, seen) ==
+      "event: response.failed\ndata: "
+      R"({"type":"response.failed","sequence_number":17,"response":{"id":"resp_1","object":"response","created_at":0,"status":"failed",)"
+      R"("error":{"code":"server_error","message":"The provider closed the connection before its answer was complete."},)"
+      R"("incomplete_details":null,"instructions":null,"metadata":null,"model":"","output":[],"parallel_tool_calls":true,)"
+      R"("temperature":null,"tool_choice":"auto","tools":[],"top_p":null,"usage":null}})"
+      "\n\n");
+  CHECK(response_event_of(Errc::upstream_status, of_upstream(429))
+            .find(R"("error":{"code":"rate_limit_exceeded","message":")") != std::string::npos);
+  CHECK(response_event_of(Errc::internal).find(R"("sequence_number":0,"response":{"id":"",)") !=
+        std::string::npos);
+}
+
+TEST_CASE("the last event of responses is JSON and fits its room, whatever was seen") {
+  const std::string nasty(100000, '\x01');
+  ErrorDetail detail;
+  detail.model = nasty;
+  detail.offset = 4294967294u;
+  detail.upstream_status = 529;
+  detail.reason = "The field `stream_options.include_usage` must be a boolean.";
+  SeenResponse seen;
+  seen.next_sequence = UINT64_MAX;
+  const std::string prefix = "event: response.failed\ndata: ";
+  for (const std::size_t size : {std::size_t{0}, kResponseIdBytes, kResponseIdBytes + 1}) {
+    seen.id = Bytes(nasty).substr(0, size);
+    for (const auto& [code, status] : kStatuses) {
+      CAPTURE(base::name_of(code));
+      const std::string event = response_event_of(code, detail, seen);
+      CHECK(event.substr(0, prefix.size()) == prefix);
+      const std::string data = event.substr(prefix.size(), event.size() - prefix.size() - 2);
+      CHECK(data.find('\n') == std::string::npos);
+      CHECK(json::validate(data).ok());
+      CHECK((data.find("\"id\":\"\"") != std::string::npos) ==
+            (size == 0 || size > kResponseIdBytes));
+    }
+  }
 }
 
 TEST_CASE("a provider's status reaches the client as the nearest one that is meant for it") {
