@@ -7,7 +7,10 @@
 #include <string>
 
 #include "api/chat_request.h"
+#include "dialect/anthropic.h"
 #include "dialect/openai.h"
+#include "dialect/openai_responses.h"
+#include "dialect/usage.h"
 #include "json/scan.h"
 
 namespace headrace {
@@ -44,6 +47,21 @@ constexpr Bytes kEvent =
     R"("choices":[{"index":0,"delta":{"content":" token"},"logprobs":null,"finish_reason":null}]})"
     "\n\n";
 
+constexpr Bytes kMessageEvent =
+    "event: content_block_delta\n"
+    R"(data: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":" token"}})"
+    "\n\n";
+constexpr Bytes kResponseEvent =
+    "event: response.output_text.delta\n"
+    R"(data: {"type":"response.output_text.delta","sequence_number":4,"item_id":"msg_68af4030592c8193",)"
+    R"("output_index":0,"content_index":0,"delta":" token","logprobs":[],"obfuscation":"k3xR8Qq"})"
+    "\n\n";
+// Its type is neither in front nor in an event line, so that all of it is searched.
+constexpr Bytes kTurnedResponseEvent =
+    R"(data: {"item_id":"msg_68af4030592c8193","output_index":0,"content_index":0,"delta":" token",)"
+    R"("logprobs":[],"obfuscation":"k3xR8QqA","sequence_number":4,"type":"response.output_text.delta"})"
+    "\n\n";
+
 void scan(benchmark::State& state, Bytes turn, std::size_t size) {
   const std::string body = request_of(size, turn);
   std::array<char, api::kModelScratchBytes> scratch;
@@ -63,8 +81,21 @@ void classify(benchmark::State& state) {
   }
 }
 
-void ends(benchmark::State& state) {
-  for (auto _ : state) benchmark::DoNotOptimize(dialect::ends_chat_stream(kEvent));
+// What every event of a stream is asked behind the commit point.
+void look(benchmark::State& state, bool (*question)(Bytes), Bytes event) {
+  for (auto _ : state) benchmark::DoNotOptimize(question(event));
+}
+
+// The library's search, which `usage_200_b` is measured against.
+bool has_usage_slowly(Bytes event) {
+  return event.find("\"usage\"") != Bytes::npos;
+}
+
+void classify_response(benchmark::State& state) {
+  std::array<char, 1024> scratch;
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(dialect::classify_response_event(kResponseEvent, scratch.data()));
+  }
 }
 
 BENCHMARK_CAPTURE(scan, request_567_b, kShortTurn, 567);
@@ -73,7 +104,20 @@ BENCHMARK_CAPTURE(scan, request_106_kb_short_turns, kShortTurn, 106'000);
 BENCHMARK_CAPTURE(scan, request_106_kb_not_ascii, kForeignTurn, 106'000);
 BENCHMARK_CAPTURE(scan, request_106_kb_dense, kDenseTurn, 106'000);
 BENCHMARK(classify)->Name("classify_event_200_b");
-BENCHMARK(ends)->Name("ends_stream_200_b");
+BENCHMARK_CAPTURE(look, ends_stream_200_b, dialect::ends_chat_stream, kEvent)
+    ->Name("ends_stream_200_b");
+BENCHMARK_CAPTURE(look, chat_may_fail, dialect::chat_may_fail, kEvent)->Name("may_fail_200_b");
+BENCHMARK_CAPTURE(look, may_carry_usage, dialect::may_carry_usage, kEvent)->Name("usage_200_b");
+BENCHMARK_CAPTURE(look, usage_slowly, has_usage_slowly, kEvent)->Name("usage_200_b_std_find");
+BENCHMARK_CAPTURE(look, ends_message, dialect::ends_message_stream, kMessageEvent)
+    ->Name("ends_message_stream");
+BENCHMARK_CAPTURE(look, ends_response, dialect::ends_response_stream, kResponseEvent)
+    ->Name("ends_response_stream");
+BENCHMARK_CAPTURE(look, ends_turned, dialect::ends_response_stream, kTurnedResponseEvent)
+    ->Name("ends_response_stream_type_last");
+BENCHMARK_CAPTURE(look, response_may_fail, dialect::response_may_fail, kResponseEvent)
+    ->Name("response_may_fail");
+BENCHMARK(classify_response)->Name("classify_response_event");
 
 }  // namespace
 }  // namespace headrace

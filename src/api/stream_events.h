@@ -28,6 +28,11 @@ using ClassifyEvent = EventKind (*)(Bytes event, char* scratch);
 // enough to run on every event.
 using EndsStream = bool (*)(Bytes event);
 
+// False when an event certainly does not report a failure; else ClassifyEvent decides. As cheap. An
+// event that ends its stream may report one as well (a finish reason that says so) without being
+// seen here.
+using MayFail = bool (*)(Bytes event);
+
 constexpr bool commits(EventKind kind, bool reasoning_commits) {
   return kind == EventKind::useful || kind == EventKind::finish || kind == EventKind::done ||
          (kind == EventKind::reasoning && reasoning_commits);

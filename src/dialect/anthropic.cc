@@ -1,11 +1,12 @@
 #include "dialect/anthropic.h"
 
 #include <array>
-#include <span>
 
+#include "dialect/event_look.h"
+#include "dialect/members.h"
 #include "http/sse.h"
+#include "json/find_word.h"
 #include "json/scan.h"
-#include "json/text.h"
 
 namespace headrace::dialect {
 namespace {
@@ -13,27 +14,6 @@ namespace {
 using api::EventKind;
 using json::FoundValue;
 using json::Type;
-
-template <std::size_t Count>
-struct Members {
-  std::array<FoundValue, Count> found{};
-
-  Members(Bytes object, const std::array<Bytes, Count>& keys) {
-    const json::ScanResult result = json::scan_object(object, keys, found, json::Utf8::trust);
-    const bool readable = result.ok() || result.fault == json::Fault::duplicate_key;
-    if (!readable) found = {};
-  }
-};
-
-bool text_is(const FoundValue& value, Bytes object, Bytes expected) {
-  if (value.type != Type::string) return false;
-  std::array<char, 64> scratch;
-  return json::unescape(value.text(object), scratch) == expected;
-}
-
-bool has_text(const FoundValue& value) {
-  return value.type == Type::string && value.size > 2;
-}
 
 // Blocks that say something by beginning: a call, a result, a thought that cannot be read, and
 // whatever kinds come next.
@@ -110,23 +90,19 @@ EventKind classify_message_event(Bytes event, char* scratch) {
 }
 
 bool ends_message_stream(Bytes event) {
-  if (event.find("\"message_stop\"") == Bytes::npos &&
-      event.find("\"stop_reason\"") == Bytes::npos) {
+  // Their underscores and last letters.
+  constexpr json::Word kStop("\"message_stop\"", 8, 12);
+  constexpr json::Word kReason("\"stop_reason\"", 5, 11);
+  if (json::find_word<kStop>(event) == Bytes::npos &&
+      json::find_word<kReason>(event) == Bytes::npos) {
     return false;
   }
-  // Only one data line is looked at: providers put a whole object on one.
-  constexpr Bytes kData = "data:";
-  while (!event.empty()) {
-    const std::size_t end = event.find_first_of("\r\n");
-    const Bytes line = event.substr(0, end);
-    if (line.substr(0, kData.size()) == kData) {
-      const EventKind kind = kind_of_data(line.substr(kData.size()));
-      return kind == EventKind::done || kind == EventKind::finish;
-    }
-    if (end == Bytes::npos) return false;
-    event.remove_prefix(end + 1);
-  }
-  return false;
+  const EventKind kind = kind_of_data(first_data(event));
+  return kind == EventKind::done || kind == EventKind::finish;
+}
+
+bool message_may_fail(Bytes event) {
+  return may_report_error(event);
 }
 
 }  // namespace headrace::dialect

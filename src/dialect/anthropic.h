@@ -17,4 +17,7 @@ api::EventKind classify_message_event(Bytes event, char* scratch);
 // for words and reads the few that have them.
 bool ends_message_stream(Bytes event);
 
+// An api::MayFail.
+bool message_may_fail(Bytes event);
+
 }  // namespace headrace::dialect

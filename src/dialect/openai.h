@@ -18,4 +18,11 @@ api::EventKind classify_chat_event(Bytes event, char* scratch);
 // key with a value that is neither null nor empty.
 bool ends_chat_stream(Bytes event);
 
+// An api::MayFail.
+bool chat_may_fail(Bytes event);
+
+// A chunk that carries usage and nothing else: no choice, an object `usage`, no error. A client
+// that did not ask for it must not see it. `scratch` must hold event.size() bytes.
+bool is_usage_chunk(Bytes event, char* scratch);
+
 }  // namespace headrace::dialect

@@ -5,6 +5,7 @@
 #include <span>
 
 #include "http/sse.h"
+#include "json/find_word.h"
 #include "json/scan.h"
 
 namespace headrace::dialect {
@@ -107,19 +108,6 @@ void even_out(InclusiveUsage& usage, std::uint32_t total) {
 
 // -- scanning
 
-// `"usage"` as a key with an object behind it: what every event is searched for.
-bool may_have_usage(Bytes text) {
-  constexpr Bytes kKey = "\"usage\"";
-  constexpr Bytes kBlanks = " \t\r\n";
-  for (std::size_t at = text.find(kKey); at != Bytes::npos; at = text.find(kKey, at + 1)) {
-    std::size_t next = text.find_first_not_of(kBlanks, at + kKey.size());
-    if (next == Bytes::npos || text[next] != ':') continue;
-    next = text.find_first_not_of(kBlanks, next + 1);
-    if (next != Bytes::npos && text[next] == '{') return true;
-  }
-  return false;
-}
-
 Bytes object_member(Bytes object, Bytes name) {
   FoundValue found;
   const json::ScanResult result =
@@ -192,6 +180,21 @@ Usage AnthropicCounts::disjoint() const {
   return usage;
 }
 
+bool may_carry_usage(Bytes event) {
+  // Its u and its g: few words have them so far apart, while the quotes of a word of five letters
+  // stand around half of the keys.
+  constexpr json::Word kKey("\"usage\"", 1, 4);
+  constexpr Bytes kBlanks = " \t\r\n";
+  for (std::size_t at = json::find_word<kKey>(event); at != Bytes::npos;
+       at = json::find_word<kKey>(event, at + 1)) {
+    std::size_t next = event.find_first_not_of(kBlanks, at + kKey.kSize);
+    if (next == Bytes::npos || event[next] != ':') continue;
+    next = event.find_first_not_of(kBlanks, next + 1);
+    if (next != Bytes::npos && event[next] == '{') return true;
+  }
+  return false;
+}
+
 bool scan_chat_answer(Bytes body, char* /*scratch*/, UsageScan& scan) {
   const auto take = [&](Value usage) { scan.usage = read_openai_usage(usage); };
   if (with_usage(body, take)) return true;
@@ -200,7 +203,7 @@ bool scan_chat_answer(Bytes body, char* /*scratch*/, UsageScan& scan) {
 }
 
 bool scan_chat_event(Bytes event, char* scratch, UsageScan& scan) {
-  if (!may_have_usage(event)) return false;
+  if (!may_carry_usage(event)) return false;
   const http::SseEvent parsed = http::parse_sse_event(event, scratch);
   return parsed.has_data && scan_chat_answer(parsed.data, scratch, scan);
 }
@@ -214,11 +217,24 @@ bool scan_message_answer(Bytes body, char* /*scratch*/, UsageScan& scan) {
 
 // message_delta has its usage at the top, message_start inside the message.
 bool scan_message_event(Bytes event, char* scratch, UsageScan& scan) {
-  if (!may_have_usage(event)) return false;
+  if (!may_carry_usage(event)) return false;
   const http::SseEvent parsed = http::parse_sse_event(event, scratch);
   if (!parsed.has_data) return false;
   const Bytes message = object_member(parsed.data, "message");
   return scan_message_answer(message.empty() ? parsed.data : message, scratch, scan);
+}
+
+bool scan_response_answer(Bytes body, char* /*scratch*/, UsageScan& scan) {
+  return with_usage(body, [&](Value usage) { scan.usage = read_openai_usage(usage); });
+}
+
+// The events that report the whole response have its usage inside; only the last of them gives it.
+bool scan_response_event(Bytes event, char* scratch, UsageScan& scan) {
+  if (!may_carry_usage(event)) return false;
+  const http::SseEvent parsed = http::parse_sse_event(event, scratch);
+  if (!parsed.has_data) return false;
+  const Bytes response = object_member(parsed.data, "response");
+  return !response.empty() && scan_response_answer(response, scratch, scan);
 }
 
 void write_openai_usage(const Usage& usage, api::JsonBuilder& out) {

@@ -39,6 +39,10 @@ struct UsageScan {
   api::Usage usage;
 };
 
+// False when `event` certainly has no `usage` that is an object, in any dialect. A search, not a
+// parse: every event of a stream goes through it.
+bool may_carry_usage(Bytes event);
+
 // One complete event, or the body of a plain answer (`scratch` is not used then). True when it
 // brought usage. `scratch` must hold event.size() bytes.
 using ScanUsage = bool (*)(Bytes event, char* scratch, UsageScan& scan);
@@ -46,6 +50,8 @@ bool scan_chat_event(Bytes event, char* scratch, UsageScan& scan);
 bool scan_chat_answer(Bytes body, char* scratch, UsageScan& scan);
 bool scan_message_event(Bytes event, char* scratch, UsageScan& scan);
 bool scan_message_answer(Bytes body, char* scratch, UsageScan& scan);
+bool scan_response_event(Bytes event, char* scratch, UsageScan& scan);
+bool scan_response_answer(Bytes body, char* scratch, UsageScan& scan);
 
 // The usage objects of the two dialects, braces included.
 void write_openai_usage(const api::Usage& usage, api::JsonBuilder& out);

@@ -11,7 +11,11 @@
 #include "api/chat_request.h"
 #include "api/error_body.h"
 #include "base/assert.h"
+#include "dialect/anthropic.h"
 #include "dialect/openai.h"
+#include "dialect/openai_responses.h"
+#include "dialect/usage.h"
+#include "json/find_word.h"
 #include "json/scan.h"
 #include "json/text.h"
 
@@ -177,10 +181,37 @@ void check_request(Bytes text) {
       json::validate(api::write_error_body(api::Family::openai, error, detail, out)).ok());
 }
 
+void check_search(Bytes text) {
+  constexpr json::Word kKey("\"usage\"", 1, 4);
+  std::size_t from = 0;
+  do {
+    const std::size_t found = json::find_word<kKey>(text, from);
+    HEADRACE_ASSERT(found == text.find(kKey.text(), from));
+    from = found == Bytes::npos ? found : found + 1;
+  } while (from != Bytes::npos);
+}
+
+// One data line and nothing else, without escapes: no cheap look may miss what a classifier sees.
+bool is_plain(Bytes text) {
+  return text.starts_with("data:") && text.find_first_of("\\\r") == Bytes::npos &&
+         text.find('\n') >= text.find_last_not_of('\n');
+}
+
 void check_event(Bytes text) {
   const std::unique_ptr<char[]> scratch(new char[text.size()]);
-  (void)dialect::classify_chat_event(text, scratch.get());
-  (void)dialect::ends_chat_stream(text);
+  const bool fails = dialect::classify_chat_event(text, scratch.get()) == api::EventKind::error;
+  const bool pointed_out = dialect::ends_chat_stream(text) || dialect::chat_may_fail(text);
+  HEADRACE_ASSERT(!fails || pointed_out || !is_plain(text));
+  HEADRACE_ASSERT(!dialect::is_usage_chunk(text, scratch.get()) || dialect::may_carry_usage(text));
+  (void)dialect::classify_message_event(text, scratch.get());
+  (void)dialect::ends_message_stream(text);
+  (void)dialect::message_may_fail(text);
+  (void)dialect::classify_response_event(text, scratch.get());
+  (void)dialect::ends_response_stream(text);
+  (void)dialect::response_may_fail(text);
+  dialect::UsageScan scan;
+  (void)dialect::scan_response_event(text, scratch.get(), scan);
+  (void)dialect::scan_response_answer(text, scratch.get(), scan);
 }
 
 }  // namespace
@@ -191,6 +222,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const headrace::base::Bytes text(reinterpret_cast<const char*>(data), size);
   headrace::check_scan(text);
   headrace::check_request(text);
+  headrace::check_search(text);
   headrace::check_event(text);
   return 0;
 }

@@ -50,5 +50,12 @@ TEST_CASE("a stream of messages may end behind a stop reason or message_stop and
   }
 }
 
+TEST_CASE("exactly the failures of a stream of messages are pointed out") {
+  for (const Vector& vector : vectors()) {
+    CAPTURE(vector.name);
+    CHECK(message_may_fail(vector.event) == (vector.kind == error));
+  }
+}
+
 }  // namespace
 }  // namespace headrace::dialect

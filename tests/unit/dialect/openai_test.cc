@@ -85,6 +85,59 @@ TEST_CASE("an event cut anywhere is survived, and no cut of a chunk looks like o
   }
 }
 
+TEST_CASE("no failure of a chat stream is missed by both cheap looks") {
+  for (const Vector& vector : vectors()) {
+    if (vector.kind != error) continue;
+    CAPTURE(vector.name);
+    CHECK((chat_may_fail(vector.event) || vector.ends));
+  }
+}
+
+TEST_CASE("ordinary chunks are not taken for failures, nor what is said about errors") {
+  for (const Vector& vector : vectors()) {
+    if (vector.kind == error) continue;
+    CAPTURE(vector.name);
+    CHECK_FALSE(chat_may_fail(vector.event));
+  }
+}
+
+bool is_usage(const std::string& event) {
+  const std::unique_ptr<char[]> scratch(new char[event.size()]);
+  return is_usage_chunk(event, scratch.get());
+}
+
+TEST_CASE("a usage chunk has an object of usage and an empty list of choices") {
+  const std::string usage = R"("usage":{"prompt_tokens":9,"completion_tokens":2})";
+  CHECK(is_usage("data: {\"choices\":[]," + usage + "}\n\n"));
+  CHECK(is_usage("data:{ \"id\":\"c\", \"choices\" : [ ] , " + usage + " }\r\n\r\n"));
+  CHECK(is_usage("event: message\ndata: {" + usage + ",\ndata: \"choices\":[]}\n\n"));
+  CHECK(is_usage("data: {\"choices\":[],\"error\":null," + usage + "}\n\n"));
+  CHECK(is_usage(R"(data: {"choices":[],"usage":{}})"
+                 "\n\n"));
+}
+
+TEST_CASE("nothing else is a usage chunk: a client that did not ask must see all the rest") {
+  const std::string usage = R"("usage":{"prompt_tokens":9})";
+  for (const std::string& event : {
+           std::string(R"(data: {"choices":[],"usage":null})"),
+           std::string(R"(data: {"choices":[]})"),
+           std::string(R"(data: {"choices":[],"usage":[1]})"),
+           std::string(R"(data: {"choices":[],"x_groq":{"usage":{"prompt_tokens":9}}})"),
+           "data: {\"choices\":[{\"delta\":{\"content\":\"x\"}}]," + usage + "}",
+           "data: {\"choices\":[{\"finish_reason\":\"stop\"}]," + usage + "}",
+           "data: {\"choices\":null," + usage + "}",
+           "data: {\"choices\":{}," + usage + "}",
+           "data: {" + usage + "}",
+           "data: {\"choices\":[],\"error\":{\"code\":429}," + usage + "}",
+           "data: {\"choices\":[]," + usage,
+           std::string("data: [DONE]"),
+           ": \"choices\":[]," + usage,
+       }) {
+    CAPTURE(event);
+    CHECK_FALSE(is_usage(event + "\n\n"));
+  }
+}
+
 TEST_CASE("which kinds commit depends on the route only for reasoning") {
   for (const api::EventKind kind : {useful, finish, done}) {
     CHECK(api::commits(kind, false));

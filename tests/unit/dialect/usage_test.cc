@@ -95,6 +95,60 @@ TEST_CASE("what Anthropic reports in pieces is put together, the last word on ea
   CHECK(state.usage.of(TokenClass::reasoning) == 20);
 }
 
+TEST_CASE("a response's usage is read from the events that report the whole response") {
+  UsageScan state;
+  CHECK_FALSE(scan(scan_response_event,
+                   "event: response.created\ndata: {\"type\":\"response.created\",\"response\":{"
+                   "\"id\":\"r\",\"usage\":null}}\n\n",
+                   state));
+  CHECK_FALSE(scan(scan_response_event,
+                   "data: {\"type\":\"response.output_text.delta\",\"delta\":\"x\"}\n\n",
+                   state));
+  CHECK_FALSE(scan(scan_response_event, "data: {\"usage\":{\"input_tokens\":1}}\n\n", state));
+  CHECK(state.usage.empty());
+  for (const std::string type : {"completed", "incomplete", "failed"}) {
+    UsageScan seen;
+    CHECK(scan(scan_response_event,
+               "event: response." + type + "\ndata: {\"type\":\"response." + type +
+                   "\",\"sequence_number\":9,\"response\":{\"output\":[{\"usage\":{}}],\"usage\":{"
+                   "\"input_tokens\":37,\"input_tokens_details\":{\"cached_tokens\":30},"
+                   "\"output_tokens\":11,\"output_tokens_details\":{\"reasoning_tokens\":4},"
+                   "\"total_tokens\":48}}}\n\n",
+               seen));
+    CHECK(seen.usage.of(TokenClass::input) == 7);
+    CHECK(seen.usage.of(TokenClass::cache_read) == 30);
+    CHECK(seen.usage.of(TokenClass::output) == 7);
+    CHECK(seen.usage.of(TokenClass::reasoning) == 4);
+  }
+}
+
+TEST_CASE("a plain response has its usage at the top") {
+  UsageScan state;
+  CHECK(scan(scan_response_answer,
+             R"({"id":"r","output":[],"usage":{"input_tokens":3,"output_tokens":2}})",
+             state));
+  CHECK(state.usage.of(TokenClass::input) == 3);
+  CHECK(state.usage.of(TokenClass::output) == 2);
+  CHECK_FALSE(state.usage.has(TokenClass::cache_read));
+  CHECK_FALSE(scan(scan_response_answer, R"({"usage":null})", state));
+  CHECK_FALSE(scan(scan_response_answer, R"({"response":{"usage":{"input_tokens":1}}})", state));
+}
+
+TEST_CASE("usage is suspected wherever an object of that name stands, and not in what is said") {
+  for (std::size_t size = 0; size < 70; ++size) {
+    CAPTURE(size);
+    const std::string padding(size, 'u');
+    CHECK(may_carry_usage(padding + "\"usage\":{"));
+    CHECK(may_carry_usage("\"usage\" : {" + padding));
+    CHECK(may_carry_usage("\"usage\":null,\"usage\"\n:\t{" + padding));
+    CHECK_FALSE(may_carry_usage(padding + "\"usage\":null" + padding));
+    CHECK_FALSE(may_carry_usage(padding + "\"usage\""));
+    CHECK_FALSE(may_carry_usage(padding + "\"usage\":"));
+    CHECK_FALSE(may_carry_usage(padding + "\\\"usage\\\":{"));
+    CHECK_FALSE(may_carry_usage(padding));
+  }
+}
+
 TEST_CASE("absent differs from 0") {
   UsageScan state;
   CHECK(scan(scan_message_answer, R"({"usage":{"input_tokens":0}})", state));

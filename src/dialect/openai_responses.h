@@ -1,0 +1,24 @@
+// OpenAI's other dialect, responses: what the events of its streams mean. They are relayed to
+// clients of the same dialect only. Tolerant towards providers (any key order, spacing, unknown
+// events and items); the table and its vectors are in docs/commit-point.md. Stateless, any thread.
+#pragma once
+
+#include "api/stream_events.h"
+#include "base/bytes.h"
+
+namespace headrace::dialect {
+
+using base::Bytes;
+
+// An api::ClassifyEvent.
+api::EventKind classify_response_event(Bytes event, char* scratch);
+
+// An api::EndsStream: response.completed, response.incomplete, an end marker. Events that say their
+// type in front (all of OpenAI's) are judged by their first bytes, so the first piece of one that is
+// too long to be gathered will do.
+bool ends_response_stream(Bytes event);
+
+// An api::MayFail: `error`, response.failed, an error object. By the first bytes like the above.
+bool response_may_fail(Bytes event);
+
+}  // namespace headrace::dialect
