@@ -1,5 +1,6 @@
 #include "api/chat_request.h"
 
+#include <algorithm>
 #include <array>
 
 #include "base/assert.h"
@@ -20,21 +21,33 @@ enum Key : std::size_t {
   kHeadrace,
   kDashedExtension,
   kScoredExtension,
+  kMaxTokens,
+  kMaxCompletionTokens,
+  kMaxOutputTokens,
   kMessages,
   kPrompt,
+  kInput,
+  kSystem,
+  kTools,
   kKeyCount
 };
 
-// `messages` and `prompt` are only asked for so that a second one is noticed: a provider could read
-// the other.
+// What stands behind the limits is only asked for so that a second one is noticed: a provider could
+// read the other.
 constexpr std::array<Bytes, kKeyCount> kKeys = {"model",
                                                 "stream",
                                                 "stream_options",
                                                 "headrace",
                                                 "x-headrace",
                                                 "x_headrace",
+                                                "max_tokens",
+                                                "max_completion_tokens",
+                                                "max_output_tokens",
                                                 "messages",
-                                                "prompt"};
+                                                "prompt",
+                                                "input",
+                                                "system",
+                                                "tools"};
 constexpr std::array<Bytes, 1> kOptionKeys = {"include_usage"};
 
 Bytes reason_of(Fault fault) {
@@ -120,6 +133,12 @@ base::Status read_stream(Bytes body, ChatRequest& request, ErrorDetail& detail) 
   return {};
 }
 
+// What is no whole number is the provider's to judge.
+std::uint64_t read_limit(Bytes body, const FoundValue& value) {
+  if (value.type != Type::number) return 0;
+  return base::parse_decimal(value.text(body)).value_or(0);
+}
+
 base::Status read_options(Bytes body, ChatRequest& request, ErrorDetail& detail) {
   const FoundValue& options = request.stream_options;
   if (absent_or_null(options)) return {};
@@ -160,6 +179,9 @@ base::Result<ChatRequest> parse_chat_request(Bytes body,
   request.stream_options = found[kStreamOptions];
   request.headrace = found[kHeadrace];
   request.extensions = {found[kHeadrace], found[kDashedExtension], found[kScoredExtension]};
+  for (const Key key : {kMaxTokens, kMaxCompletionTokens, kMaxOutputTokens}) {
+    request.max_tokens = std::max(request.max_tokens, read_limit(body, found[key]));
+  }
   request.members_begin = behind_brace(body);
   HEADRACE_TRY(read_model(body, scratch, request, detail));
   HEADRACE_TRY(read_stream(body, request, detail));

@@ -24,6 +24,8 @@ struct ChatRequest {
   Bytes model;
   bool stream = false;
   bool wants_usage = false;  // stream_options.include_usage
+  // The longest answer it asks for, under whichever name; 0: it names none.
+  std::uint64_t max_tokens = 0;
 
   // Places in the body, for edits. model_value is always there.
   json::FoundValue model_value;

@@ -43,6 +43,8 @@ Words words_about_client(Errc code) {
       return {404, "Nothing is served under this path."};
     case Errc::no_such_model:
       return {404, "The model does not exist or no route serves it."};
+    case Errc::unsupported_endpoint:
+      return {404, "No target of the model serves this endpoint."};
     case Errc::invalid_key:
       return {401, "The request has no valid API key."};
     case Errc::model_not_allowed:
@@ -322,6 +324,10 @@ std::uint16_t http_status_of(base::Error error, const ErrorDetail& detail, Famil
   const std::uint16_t status = error.code == Errc::upstream_status
                                    ? status_for_upstream(detail.upstream_status)
                                    : words_of(error.code).status;
+  return status_towards(family, status);
+}
+
+std::uint16_t status_towards(Family family, std::uint16_t status) {
   if (family == Family::openai) return status;
   // Anthropic's own vocabulary has neither 502 nor 503.
   if (status == 502) return 500;

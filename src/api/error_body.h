@@ -49,6 +49,9 @@ std::uint16_t http_status_of(base::Error error,
                              const ErrorDetail& detail = {},
                              Family family = Family::openai);
 
+// A status of OpenAI's vocabulary in the words of `family`.
+std::uint16_t status_towards(Family family, std::uint16_t status);
+
 // Seconds for a Retry-After field, 0 for none: only faults that pass by themselves have one.
 std::uint32_t retry_after_seconds_of(base::Error error);
 

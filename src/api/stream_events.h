@@ -1,6 +1,5 @@
-// What an event of a stream means for the commit point (docs/commit-point.md): one classifier per
-// dialect, run on complete events before the commit point only. The vocabulary is shared; the
-// tables are the dialects'.
+// What an event of a stream means for the commit point (docs/commit-point.md): one table per
+// dialect and call. The vocabulary is shared; the tables are the dialects'.
 #pragma once
 
 #include <cstdint>
@@ -21,12 +20,17 @@ enum class EventKind : std::uint8_t {
   error,      // the provider reports a failure inside the stream
 };
 
-// `event`: one complete SSE event with its blank line. `scratch` must hold event.size() bytes.
-using ClassifyEvent = EventKind (*)(Bytes event, char* scratch);
-
-// True when a stream may end behind this event: it carries the end marker or a finish reason. Cheap
-// enough to run on every event.
-using EndsStream = bool (*)(Bytes event);
+// How to read the events of one kind of stream.
+struct EventTable {
+  // `event`: one complete SSE event with its blank line. `scratch` must hold event.size() bytes.
+  EventKind (*classify)(Bytes event, char* scratch) = nullptr;
+  // Cheap enough for every event. True when a stream may end behind this one: it carries the end
+  // marker or a finish reason.
+  bool (*ends_stream)(Bytes event) = nullptr;
+  // Likewise. False only when the event reports no failure (or ends_stream says true of it); what
+  // it is, classify tells.
+  bool (*may_fail)(Bytes event) = nullptr;
+};
 
 // False when an event certainly does not report a failure; else ClassifyEvent decides. As cheap. An
 // event that ends its stream may report one as well (a finish reason that says so) without being
@@ -37,5 +41,17 @@ constexpr bool commits(EventKind kind, bool reasoning_commits) {
   return kind == EventKind::useful || kind == EventKind::finish || kind == EventKind::done ||
          (kind == EventKind::reasoning && reasoning_commits);
 }
+
+// Who reads along while an answer passes untouched.
+class AnswerWatch {
+ public:
+  // One complete event of a stream. False: it is not for the client, who did not ask for it.
+  virtual bool see_event(Bytes event) = 0;
+  // A piece of a plain answer that was too long to be read whole.
+  virtual void see_piece(Bytes piece) = 0;
+
+ protected:
+  ~AnswerWatch() = default;
+};
 
 }  // namespace headrace::api

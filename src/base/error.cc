@@ -84,6 +84,8 @@ std::string_view name_of(Errc code) {
       return "tokens_limit_exceeded";
     case Errc::concurrency_limited:
       return "concurrency_limit_exceeded";
+    case Errc::unsupported_endpoint:
+      return "unsupported_endpoint";
   }
   return "unknown";
 }

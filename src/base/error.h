@@ -53,9 +53,11 @@ enum class Errc : std::uint8_t {
   requests_limited,     // the key's requests a minute are used up
   tokens_limited,       // the key's tokens a minute are used up
   concurrency_limited,  // the key has as many requests running as it may
+  // -- later ones
+  unsupported_endpoint,  // no target of the model's route serves the path
 };
 
-inline constexpr Errc kLastErrc = Errc::concurrency_limited;
+inline constexpr Errc kLastErrc = Errc::unsupported_endpoint;
 
 enum class Blame : std::uint8_t { client, upstream, gateway };
 

@@ -21,6 +21,8 @@ inline constexpr std::size_t kTrailerBytes = 16 * 1024;
 inline constexpr std::size_t kChunkSizeDigits = 16;          // hex digits of a chunk size
 inline constexpr std::size_t kBodyBytesDefault = 32u << 20;  // request body; above: 413
 inline constexpr std::size_t kPipelinedBytes = 64 * 1024;    // bytes held behind a running request
+inline constexpr std::size_t kRefusedBodyBytes = 64 * 1024;  // read for who may not ask: then the
+                                                             // connection goes on after the 401
 inline constexpr Nanos kHeadTimeout = 10 * base::kSecond;    // from its first byte to its last
 inline constexpr Nanos kBodyGrace = 5 * base::kSecond;  // after that the body must keep this rate:
 inline constexpr std::size_t kBodyBytesPerSecond = 1000;
@@ -34,6 +36,10 @@ inline constexpr std::size_t kAnswerHeadBytes = 56 * 1024;  // above: 502; offse
 inline constexpr std::size_t kInterimAnswers = 8;      // 1xx heads before the real one; above: 502
 inline constexpr std::size_t kHoldBytes = 256 * 1024;  // held before the commit point; full commits
 inline constexpr std::size_t kEventBytes = 64 * 1024;  // a longer event flows in pieces
+inline constexpr std::size_t kErrorAnswerBytes = 64 * 1024;  // read of a refusal; the rest is cut
+inline constexpr std::size_t kTranslatedEventBytes = 1u << 20;   // it must be whole: images, tools
+inline constexpr std::size_t kTranslatedAnswerBytes = 8u << 20;  // likewise a plain answer
+inline constexpr std::size_t kAnswerTailBytes = 4096;  // of a long answer, to find its usage in
 
 // -- relay
 inline constexpr std::size_t kPauseBytes =

@@ -242,6 +242,11 @@ constexpr Key kProviderKeys[] = {
      .slot = [](Place& at) -> Slot { return &at.provider->takes_client_key; },
      .help = "A key that a client brought (`access: bring`) is sent to this provider, in place of "
              "ours, and to no other."},
+    {.name = "stream_usage",
+     .kind = Kind::boolean,
+     .slot = [](Place& at) -> Slot { return &at.provider->reports_usage; },
+     .help = "Whether streams are asked for their usage (`stream_options.include_usage`). `false` "
+             "for a provider that refuses the field; its streams are then metered by estimate."},
     {.name = "private",
      .kind = Kind::boolean,
      .slot = [](Place& at) -> Slot { return &at.provider->is_private; },

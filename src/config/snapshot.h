@@ -72,6 +72,7 @@ struct Provider {
   std::string base_path;  // "/v1", no trailing slash
   std::string api_key;    // never logged; the first of `credentials`, unless it is empty
   std::vector<Credential> credentials;  // as read: never empty
+  bool reports_usage = true;            // it knows stream_options.include_usage
   bool takes_client_key = false;        // a key that a client brought was brought for this one
   bool is_private =
       false;  // plaintext with a key is allowed only to loopback or a private provider

@@ -4,6 +4,7 @@
 
 #include "dialect/anthropic.h"
 #include "dialect/openai.h"
+#include "dialect/openai_responses.h"
 
 namespace headrace::dialect {
 namespace {
@@ -13,13 +14,9 @@ using api::Family;
 constexpr Dialect kOpenai = {
     .name = "openai",
     .family = Family::openai,
-    .key_field = "Authorization: Bearer ",
+    .key_field = "authorization: Bearer ",
     .version_fields = "",
     .request_id_field = "x-request-id",
-    .classify_event = classify_chat_event,
-    .ends_stream = ends_chat_stream,
-    .scan_event = scan_chat_event,
-    .scan_answer = scan_chat_answer,
 };
 
 constexpr Dialect kAnthropic = {
@@ -28,8 +25,22 @@ constexpr Dialect kAnthropic = {
     .key_field = "x-api-key: ",
     .version_fields = "anthropic-version: 2023-06-01\r\n",
     .request_id_field = "request-id",
-    .classify_event = classify_message_event,
-    .ends_stream = ends_message_stream,
+};
+
+constexpr AnswerTable kChatAnswers = {
+    .events = {classify_chat_event, ends_chat_stream, chat_may_fail},
+    .scan_event = scan_chat_event,
+    .scan_answer = scan_chat_answer,
+};
+
+constexpr AnswerTable kResponseAnswers = {
+    .events = {classify_response_event, ends_response_stream, response_may_fail},
+    .scan_event = scan_response_event,
+    .scan_answer = scan_response_answer,
+};
+
+constexpr AnswerTable kMessageAnswers = {
+    .events = {classify_message_event, ends_message_stream, message_may_fail},
     .scan_event = scan_message_event,
     .scan_answer = scan_message_answer,
 };
@@ -62,6 +73,11 @@ const Dialect* find_dialect(Bytes name) {
     if (row->name == name) return row;
   }
   return nullptr;
+}
+
+const AnswerTable& answers_of(const Dialect& dialect, Call call) {
+  if (dialect.family == Family::anthropic) return kMessageAnswers;
+  return call == Call::responses ? kResponseAnswers : kChatAnswers;
 }
 
 Bytes upstream_path(const Dialect& dialect, Call call) {

@@ -25,11 +25,14 @@ enum class Call : std::uint8_t { chat, completions, embeddings, responses, count
 struct Dialect {
   Bytes name;  // as in the configuration
   api::Family family;
-  Bytes key_field;                    // start of the field line that carries the credential
-  Bytes version_fields;               // finished field lines that every translated request carries
-  Bytes request_id_field;             // of an answer: the provider's name for it, lower case
-  api::ClassifyEvent classify_event;  // of a chat stream
-  api::EndsStream ends_stream;
+  Bytes key_field;         // start of the field line that carries the credential
+  Bytes version_fields;    // finished field lines that every translated request carries
+  Bytes request_id_field;  // of an answer: the provider's name for it, lower case
+};
+
+// How the answers to one kind of call are read.
+struct AnswerTable {
+  api::EventTable events;
   ScanUsage scan_event;
   ScanUsage scan_answer;
 };
@@ -38,6 +41,8 @@ const Dialect& openai_dialect();
 const Dialect& anthropic_dialect();
 // Null where there is no such dialect.
 const Dialect* find_dialect(Bytes name);
+
+const AnswerTable& answers_of(const Dialect& dialect, Call call);
 
 // The path below the provider's base URL; empty where the dialect has no such call.
 Bytes upstream_path(const Dialect& dialect, Call call);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
+#include <optional>
 
 namespace headrace::meter {
 
@@ -43,6 +45,37 @@ std::uint32_t Meter::sum(std::uint64_t count) {
 void Meter::set_error(Record& record, base::Error error) {
   record.error = static_cast<std::uint8_t>(error.code);
   record.blame = static_cast<std::uint8_t>(error.blame);
+}
+
+void Meter::set_usage(Record& record, const api::Usage& usage) {
+  std::copy(usage.tokens.begin(), usage.tokens.end(), record.tokens);
+}
+
+void Meter::set_cost(Record& record,
+                     const PriceTable& prices,
+                     const Price& price,
+                     const api::Usage& usage,
+                     std::uint64_t wall_ns) {
+  record.price_row = price.row;
+  const std::optional<std::int64_t> cost = prices.cost(price, usage, wall_ns);
+  if (!cost) return;
+  record.cost_picodollars = *cost;
+  if (price.match == PriceMatch::prefix) record.flags |= record_flag::kCostUncertain;
+}
+
+void Meter::add_usage(Record& request, const Record& attempt) {
+  api::Usage sum;
+  std::copy(std::begin(request.tokens), std::end(request.tokens), sum.tokens.begin());
+  for (std::size_t i = 0; i < kTokenClasses; ++i) {
+    if (attempt.tokens[i] != kNoTokens) sum.add(static_cast<TokenClass>(i), attempt.tokens[i]);
+  }
+  set_usage(request, sum);
+  request.price_row = attempt.price_row;
+  constexpr std::uint32_t kCarried = record_flag::kUsageEstimated | record_flag::kCostUncertain;
+  request.flags |= attempt.flags & kCarried;
+  if (attempt.cost_picodollars == kNoCost) return;
+  const std::int64_t before = std::max<std::int64_t>(request.cost_picodollars, 0);
+  request.cost_picodollars = before + std::min(attempt.cost_picodollars, INT64_MAX - before);
 }
 
 bool Meter::settle(Record& record,

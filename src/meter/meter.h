@@ -9,6 +9,7 @@
 #include "base/time.h"
 #include "base/uuid.h"
 #include "headrace/record.h"
+#include "meter/prices.h"
 #include "telemetry/ring.h"
 
 namespace headrace::meter {
@@ -30,6 +31,15 @@ class Meter {
   static std::uint32_t sum(std::uint64_t count);
 
   static void set_error(Record& record, base::Error error);
+  static void set_usage(Record& record, const api::Usage& usage);
+  // What the usage comes to by the price, if the price covers it.
+  static void set_cost(Record& record,
+                       const PriceTable& prices,
+                       const Price& price,
+                       const api::Usage& usage,
+                       std::uint64_t wall_ns);
+  // What an attempt used and cost, into the sums of its request.
+  static void add_usage(Record& request, const Record& attempt);
   // False when the record was lost.
   bool settle(Record& record,
               telemetry::RecordRing& ring,

@@ -1,41 +1,18 @@
+// attempt.cc – in life order: aim, start, head, body, end.
 #include "proxy/attempt.h"
 
-#include <array>
 #include <cstring>
 
+#include "dialect/last_usage.h"
 #include "dialect/openai.h"
-#include "http/h1_writer.h"
+#include "proxy/answer_fields.h"
 
 namespace headrace::proxy {
 
+namespace limits = base::limits;
 using base::Errc;
 
 namespace {
-
-// What passes from an answer's head to the client (design.md, names on the wire). Nothing else
-// does.
-constexpr std::array<base::Bytes, 6> kForwardedNames = {"content-type",
-                                                        "retry-after",
-                                                        "retry-after-ms",
-                                                        "x-should-retry",
-                                                        "x-request-id",
-                                                        "request-id"};
-constexpr std::array<base::Bytes, 4> kForwardedPrefixes = {
-    "openai-", "anthropic-", "x-ratelimit-", "x-tokenlimit-"};
-constexpr std::size_t kForwardedBytes = 1500;
-
-bool is_forwarded(base::Bytes name) {
-  for (const base::Bytes known : kForwardedNames) {
-    if (base::equals_lowered(name, known)) return true;
-  }
-  for (const base::Bytes prefix : kForwardedPrefixes) {
-    if (name.size() > prefix.size() &&
-        base::equals_lowered(name.substr(0, prefix.size()), prefix)) {
-      return true;
-    }
-  }
-  return false;
-}
 
 bool is_event_stream(base::Bytes content_type) {
   constexpr base::Bytes kType = "text/event-stream";
@@ -45,21 +22,23 @@ bool is_event_stream(base::Bytes content_type) {
 
 }  // namespace
 
-void Attempt::start(upstream::UpstreamConn& conn,
-                    const config::Route& route,
-                    std::uint32_t target,
-                    io::Slice head,
-                    io::Slice body) {
+void Attempt::aim(const Aim& aim) {
   HEADRACE_ASSERT(conn_ == nullptr);
-  conn_ = &conn;
-  route_ = &route;
-  target_ = target;
+  aim_ = aim;
+  wire = {};
   head_ = {};
-  is_stream_ = false;
+  hint_ = {};
+  scan_ = {};
+  is_stream_ = reused_ = false;
   stamps_ = {};
   paused_since_ = paused_for_ = 0;
   stamps_.dispatched = stamps_.last_activity = shop_.io.now();
-  conn.send(*this, std::move(head), std::move(body));
+}
+
+void Attempt::start(upstream::UpstreamConn& conn, upstream::WireRequest request) {
+  HEADRACE_ASSERT(conn_ == nullptr);
+  conn_ = &conn;
+  conn.send(*this, std::move(request));
   reused_ = conn.reused();
 }
 
@@ -74,10 +53,18 @@ upstream::UpstreamConn* Attempt::leave() {
   return std::exchange(conn_, nullptr);
 }
 
+base::Nanos Attempt::upstream_wait() const {
+  return stamps_.ended == 0 ? 0 : stamps_.ended - stamps_.dispatched - paused_for_;
+}
+
 void Attempt::drop() {
   HEADRACE_ASSERT(conn_ == nullptr);
   relay_.drop();
+  filter_ = nullptr;
+  filter_place_.stop();
   fields_.reset();
+  provider_id_.reset();
+  last_words_.reset();
 }
 
 void Attempt::pause() {
@@ -92,6 +79,8 @@ void Attempt::resume() {
   paused_for_ += shop_.io.now() - std::exchange(paused_since_, 0);
 }
 
+// -- the answer
+
 void Attempt::on_answer_head(const http::ResponseHead& head,
                              const http::Fields& fields,
                              base::Bytes text) {
@@ -104,40 +93,55 @@ void Attempt::on_answer_head(const http::ResponseHead& head,
     return;
   }
   is_stream_ = head.status == 200 && is_event_stream(fields.find("content-type", text));
-  keep_fields(fields, text);
-  relay_.start({.stream = is_stream_,
-                .classify = dialect::classify_chat_event,
-                .ends_stream = dialect::ends_chat_stream,
-                .reasoning_commits = route_->reasoning_is_useful});
+  const auto seconds = static_cast<std::int64_t>(shop_.io.wall_clock() / 1'000'000'000);
+  if (head.status >= 400) hint_ = read_retry_hint(fields, text, seconds);
+  const AnswerFieldRules rules = {aim_.dialect->family, aim_.translated, aim_.key_limited};
+  fields_ = keep_answer_fields(fields, text, rules, seconds, shop_.io.blocks());
+  if (aim_.wants_texts) {
+    provider_id_ = shop_.io.blocks().copy_of(fields.find(aim_.dialect->request_id_field, text));
+  }
+  start_relay();
 }
 
-// The head's bytes make room for ours soon, so what goes on is kept as finished lines.
-void Attempt::keep_fields(const http::Fields& fields, base::Bytes text) {
-  char lines[kForwardedBytes];
-  http::H1Writer writer(lines, sizeof lines);
-  for (std::size_t i = 0; i < fields.count(); ++i) {
-    const base::Bytes name = fields.name(i, text);
-    if (!is_forwarded(name)) continue;
-    const base::Bytes value = fields.value(i, text);
-    if (writer.size() + name.size() + value.size() + 4 > sizeof lines) continue;
-    writer.field(name, value);
+void Attempt::start_relay() {
+  relay::RelayOptions options;
+  options.stream = is_stream_;
+  options.events = answers().events;
+  options.reasoning_commits = aim_.route->reasoning_is_useful;
+  if (head_.status >= 400) {
+    options.hold_bytes = limits::kErrorAnswerBytes;
+  } else if (!aim_.translated) {
+    options.watch = this;
+  } else if (is_stream_) {
+    const auto created = static_cast<std::int64_t>(shop_.io.wall_clock() / 1'000'000'000);
+    filter_ = &filter_place_.start(shop_.io.blocks(),
+                                   {aim_.dialect->family, created, aim_.wants_usage});
+    options.filter = filter_;
+  } else {
+    options.hold_bytes = limits::kTranslatedAnswerBytes;
   }
-  fields_ = shop_.io.blocks().copy_of(writer.written());
+  relay_.start(options);
 }
 
 void Attempt::on_answer_body(io::Slice piece) {
   stamps_.last_activity = shop_.io.now();
   const bool was_committed = relay_.committed();
   const relay::RelayCounters before = relay_.counters();
-  const bool ready = relay_.take(std::move(piece));
+  const relay::Due due = relay_.take(std::move(piece));
   shop_.tally.events_relayed += relay_.counters().events - before.events;
   shop_.tally.bytes_copied += relay_.counters().bytes_copied - before.bytes_copied;
-  if (ready) {
-    stamps_.first_useful = shop_.io.now();
-    owner_.on_attempt_ready(*this);
-    return;
+  switch (due) {
+    case relay::Due::commit:
+      stamps_.first_useful = shop_.io.now();
+      owner_.on_attempt_ready(*this);
+      return;
+    case relay::Due::failure:
+      owner_.on_attempt_refused(*this);
+      return;
+    case relay::Due::nothing:
+      if (was_committed) owner_.on_attempt_progress(*this);
+      return;
   }
-  if (was_committed) owner_.on_attempt_progress(*this);
 }
 
 void Attempt::on_answer_end() {
@@ -148,6 +152,48 @@ void Attempt::on_answer_end() {
 void Attempt::on_answer_failed(base::Error error) {
   leave();
   owner_.on_attempt_failed(*this, error);
+}
+
+// -- usage
+
+const dialect::AnswerTable& Attempt::answers() const {
+  return dialect::answers_of(*aim_.dialect, aim_.call);
+}
+
+bool Attempt::see_event(base::Bytes event) {
+  if (!dialect::may_carry_usage(event)) return true;
+  io::Slice scratch = shop_.io.blocks().take(event.size());
+  const bool found = answers().scan_event(event, scratch.data(), scan_);
+  if (!found || aim_.wants_usage) return true;
+  return !dialect::is_usage_chunk(event, scratch.data());
+}
+
+// Keeps the last bytes of the answer.
+void Attempt::see_piece(base::Bytes piece) {
+  constexpr std::size_t kMost = limits::kAnswerTailBytes;
+  if (last_words_.buffer() == nullptr) last_words_ = shop_.io.blocks().take(kMost);
+  if (piece.size() > kMost) piece.remove_prefix(piece.size() - kMost);
+  char* const begin = last_words_.buffer()->base;
+  std::size_t size = last_words_.size();
+  if (size + piece.size() > kMost) {
+    const std::size_t lost = size + piece.size() - kMost;
+    std::memmove(begin, begin + lost, size - lost);
+    size -= lost;
+  }
+  std::memcpy(begin + size, piece.data(), piece.size());
+  last_words_ = io::Slice(*last_words_.buffer(), begin, size + piece.size());
+}
+
+void Attempt::read_usage(base::Bytes answer) {
+  answers().scan_answer(answer, nullptr, scan_);
+}
+
+api::Usage Attempt::usage() const {
+  if (filter_ != nullptr) return filter_->usage();
+  if (scan_.usage.empty() && last_words_.buffer() != nullptr) {
+    return dialect::last_usage(aim_.dialect->family, last_words_.view());
+  }
+  return scan_.usage;
 }
 
 }  // namespace headrace::proxy

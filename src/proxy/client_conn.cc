@@ -226,7 +226,7 @@ void ClientConn::begin(const api::AnswerHead& head, io::Slice first) {
   if (head.kind == api::BodyKind::stream && http10_) keep_alive_ = false;
   if (shop_.draining) keep_alive_ = false;
 
-  char text[3072];
+  char text[kAnswerFieldsBytes + 512];
   http::H1Writer writer(text, sizeof text);
   writer.status_line(head.status);
   writer.raw(head.fields);

@@ -11,13 +11,13 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "api/answer_sink.h"
 #include "api/error_body.h"
 #include "config/snapshot.h"
 #include "http/h1_body.h"
 #include "http/h1_parser.h"
 #include "io/gather.h"
 #include "io/io.h"
+#include "proxy/client.h"
 #include "proxy/request_body.h"
 #include "proxy/workshop.h"
 
@@ -34,7 +34,7 @@ class ClientConnOwner {
   ~ClientConnOwner() = default;
 };
 
-class ClientConn final : public io::SocketOwner, public api::AnswerSink {
+class ClientConn final : public io::SocketOwner, public Client {
  public:
   ClientConn(Workshop& shop,
              ClientConnOwner& owner,
@@ -59,9 +59,8 @@ class ClientConn final : public io::SocketOwner, public api::AnswerSink {
   void abort() override;
   std::size_t queued_bytes() const override { return socket_.queued_bytes(); }
   // The exchange is settled and gone.
-  void on_exchange_end();
-  bool serves_http10() const { return http10_; }
-  bool used_before() const { return requests_ > 1; }
+  void on_exchange_end() override;
+  bool used_before() const override { return requests_ > 1; }
 
   // -- events
   void on_connected(base::Status) override {}

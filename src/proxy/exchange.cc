@@ -1,22 +1,20 @@
 // exchange.cc – the story of one request, in this order; each stage ends by setting the next phase
-// or by failing. Its last page, the records, is settle.cc.
+// or by failing. Its details: encode.cc (the request in the provider's words), answer.cc (what the
+// client gets), settle.cc (the records).
 #include "proxy/exchange.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "base/limits.h"
-#include "http/h1_writer.h"
-#include "json/write.h"
-#include "proxy/client_conn.h"
 #include "proxy/reply.h"
 #include "route/router.h"
 
 namespace headrace::proxy {
 
+namespace limits = base::limits;
 using base::Errc;
 
-Exchange::Exchange(Workshop& shop, ClientConn& client, base::Nanos began)
+Exchange::Exchange(Workshop& shop, Client& client, base::Nanos began)
     : shop_(shop), client_(client), live_(shop.live), attempt_(shop, *this, client), began_(began) {
   timer_.bind<&Exchange::on_timer>(*this);
   ++live_->exchanges;
@@ -29,6 +27,7 @@ Exchange::Exchange(Workshop& shop, ClientConn& client, base::Nanos began)
 
 Exchange::~Exchange() {
   HEADRACE_ASSERT(phase_ == Phase::settling);
+  plan_.reset();
   --live_->exchanges;
 }
 
@@ -39,13 +38,15 @@ void Exchange::advance() {
     case Phase::admitting:
       return admit();  // may it?
     case Phase::picking:
-      return pick();  // the best remaining target
+      return pick();  // which targets are there, and who is first?
     case Phase::encoding:
       return encode();  // in the provider's words
     case Phase::acquiring:
       return acquire();  // a pooled or new connection, and off it goes
     case Phase::awaiting:
       return watch();  // the first useful event, or a deadline
+    case Phase::waiting:
+      return watch();  // everybody asked for patience; then the soonest again
     case Phase::relaying:
       return watch();  // to the end; no way back
     case Phase::settling:
@@ -61,32 +62,57 @@ base::Status Exchange::read_head(const http::RequestHead& head,
                                  api::ErrorDetail& detail) {
   meter_.request().head_complete_ns = meter_.offset(shop_.io.now());
   head_only_ = head.method == "HEAD";
+  endpoint_ = match_endpoint(head.method, head.path);
   // h2c is offered by clients that are content without it (RFC 9110 7.8 lets a server pass it
   // over).
   if (head.wants_upgrade && !base::equals_lowered(fields.find("upgrade", text), "h2c")) {
+    detail.reason = "Ask with a POST over HTTP, with `\"stream\": true` for events.";
     return base::client_error(Errc::upgrade_refused);
   }
-  endpoint_ = match_endpoint(head.method, head.path);
   if (endpoint_.refusal != Errc::ok) return base::client_error(endpoint_.refusal);
   if (shop_.draining) return base::gateway_error(Errc::draining);
+  HEADRACE_TRY(identify(head, fields, text));
   const base::Bytes encoding = fields.find("content-encoding", text);
   if (!encoding.empty() && !base::equals_lowered(encoding, "identity")) {
     detail.reason = "Send the body without a content-encoding.";
     return base::client_error(Errc::unsupported_media);
   }
-  request_fields_ = keep_request_fields(fields, text, shop_.io.blocks());
-  if (endpoint_.endpoint == Endpoint::model) {
+  if (endpoint_.is_local()) {
+    // Both families ask here; Anthropic's clients say which version they speak.
+    if (fields.find("anthropic-version", text).data() != nullptr)
+      endpoint_.family = api::Family::anthropic;
     body_.start(shop_.io.blocks(), endpoint_.rest.size());
     body_.append(shop_.io.blocks(), endpoint_.rest);  // the name must outlive the head
+    return {};
   }
+  request_fields_ = keep_request_fields(endpoint_.family, fields, text, shop_.io.blocks());
+  return {};
+}
+
+// Who asks? A stranger with a small body is told when it is here, so that the connection can go on;
+// one with a large body, or who asks before sending it, at once.
+base::Status Exchange::identify(const http::RequestHead& head,
+                                const http::Fields& fields,
+                                base::Bytes text) {
+  const auto seconds = static_cast<std::int64_t>(shop_.io.wall_clock() / 1'000'000'000);
+  base::Result<policy::Caller> caller = live_->rules->admission.identify(fields, text, seconds);
+  if (caller) {
+    caller_ = *caller;
+    if (caller_.key != nullptr) meter_.request().key = caller_.key->index;
+    brought_key_ = shop_.io.blocks().copy_of(caller_.brought);
+    return {};
+  }
+  const bool small = head.framing == http::Framing::none ||
+                     (head.framing == http::Framing::length &&
+                      head.content_length <= limits::kRefusedBodyBytes);
+  if (!small || head.expect_continue) return caller.error();
+  refused_ = caller.error();
   return {};
 }
 
 void Exchange::start(RequestBody body) {
-  if (endpoint_.endpoint == Endpoint::models || endpoint_.endpoint == Endpoint::model) {
-    answer_models();
-    return;
-  }
+  if (refused_.code != Errc::ok) return reply_error(refused_);
+  if (endpoint_.is_local()) return answer_models();
   body_ = std::move(body);
   meter_.request().bytes_in = meter::Meter::sum(body_.size());
   advance();
@@ -96,81 +122,119 @@ void Exchange::read() {
   char scratch[api::kModelScratchBytes];
   base::Result<api::ChatRequest> request = api::parse_chat_request(body_.view(), scratch, detail_);
   if (!request) return fail(request.error());
-  stream_ = request->stream;
-  model_begin_ = request->model_value.begin;
-  model_size_ = request->model_value.size;
-  route_ = route::pick_route(snapshot(), request->model);
+  keep_request(*request);
+  route_ = route::pick_route(snapshot(), asked_.model);
   if (route_ == nullptr) {
-    detail_.model = request->model;
+    detail_.model = asked_.model;
     return fail(base::client_error(Errc::no_such_model));
   }
-  meter_.request().route = static_cast<std::uint16_t>(route_ - snapshot().routes.data());
-  if (stream_) meter_.request().flags |= record_flag::kStreamed;
+  meter_.request().route = static_cast<std::uint16_t>(route_index());
+  if (asked_.stream) meter_.request().flags |= record_flag::kStreamed;
   phase_ = Phase::admitting;
   advance();
 }
 
-// Keys and limits take their place here; what the wire alone knows is whether it still takes work.
+// The name of the model may have been unescaped into scratch memory.
+void Exchange::keep_request(const api::ChatRequest& request) {
+  asked_ = request;
+  const base::Bytes written = asked_.model_value.text(body_.view());
+  if (asked_.model == written.substr(1, written.size() - 2)) {
+    asked_.model = written.substr(1, written.size() - 2);
+    return;
+  }
+  model_text_ = shop_.io.blocks().copy_of(asked_.model);
+  asked_.model = model_text_.view();
+}
+
+// -- admission
+
 void Exchange::admit() {
   if (shop_.draining) return fail(base::gateway_error(Errc::draining));
+  if (snapshot().audit.required && !shop_.records.has_room(kRecordsOfARequest)) {
+    return fail(base::gateway_error(Errc::overloaded));  // rather than lose its record
+  }
   total_deadline_ = began_ + route_->total_timeout;
+  const bool answers_in_tokens = endpoint_.call != dialect::Call::embeddings &&
+                                 endpoint_.call != dialect::Call::count_tokens;
+  const std::uint64_t tokens =
+      policy::estimate_tokens(body_.size(), answers_in_tokens ? asked_.max_tokens : 1);
+  policy::Refusal refusal;
+  base::Result<policy::Ticket> ticket =
+      policy::Admission::admit(caller_, asked_.model, tokens, shop_.io.now(), refusal);
+  if (!ticket) return reply_refused(refusal, ticket.error());
+  ticket_ = std::move(*ticket);
   phase_ = Phase::picking;
   advance();
 }
 
+bool Exchange::key_limited() const {
+  return caller_.key != nullptr &&
+         (caller_.key->bounds.requests != 0 || caller_.key->bounds.tokens != 0);
+}
+
+// -- who is asked
+
 void Exchange::pick() {
-  target_ = &route_->targets.front();
-  phase_ = Phase::encoding;
-  advance();
+  const std::uint32_t usable = usable_targets();
+  if (usable == 0) return reply_unsupported();
+  route::Plan::Request request;
+  request.route = route_index();
+  request.model = asked_.model;
+  request.brought_key = !brought_key_.empty();
+  request.usable = usable;
+  request.deadline = total_deadline_;
+  request.seed = shop_.random.next();
+  plan_.emplace(snapshot(), live_->rules->health, request);
+  const route::Step step = plan_->begin(shop_.io.now());
+  if (step.kind != route::Step::Kind::give_up) return follow(step);
+  if (step.stop == route::Stop::deadline) return reply_error(base::upstream_error(Errc::total_timeout));
+  detail_.reason = "No provider of this model takes a key of your own.";
+  reply_error(base::client_error(Errc::invalid_key));
 }
 
-void Exchange::encode() {
-  if (!target_->model.empty()) rename_model();
-  phase_ = Phase::acquiring;
-  advance();
+std::uint32_t Exchange::usable_targets() const {
+  std::uint32_t usable = 0;
+  for (std::size_t i = 0; i < route_->targets.size(); ++i) {
+    const dialect::Dialect& spoken = live_->rules->dialect_of(route_->targets[i].provider);
+    if (can_serve(spoken, endpoint_)) usable |= 1u << i;
+  }
+  return usable;
 }
 
-// The target's name for the model, in the place of whatever stands there now.
-void Exchange::rename_model() {
-  char text[base::limits::kModelNameBytes * 6 + 2];
-  json::Writer name(text);
-  name.string(target_->model);
-  HEADRACE_ASSERT(name.ok());
-  if (body_.view().substr(model_begin_, model_size_) == name.written()) return;
-  body_.replace(shop_.io.blocks(), model_begin_, model_size_, name.written());
-  model_size_ = static_cast<std::uint32_t>(name.size());
+void Exchange::follow(const route::Step& step) {
+  fresh_ = false;
+  if (step.kind == route::Step::Kind::wait) {
+    wake_at_ = step.wake_at;
+    phase_ = Phase::waiting;
+  } else {
+    choice_ = step.choice;
+    phase_ = Phase::encoding;
+  }
+  advance();
 }
 
 // -- upstream
 
+void Exchange::encode() {
+  attempt_.aim(aim());
+  const base::Status written = write_request();
+  if (!written) return fail(written.error());
+  phase_ = Phase::acquiring;
+  advance();
+}
+
 void Exchange::acquire() {
-  const config::Provider& provider = snapshot().providers[target_->provider];
+  if (attempts_ != UINT8_MAX) ++attempts_;
   const base::Nanos connect_timeout =
       std::min(route_->connect_timeout, total_deadline_ - shop_.io.now());
   if (connect_timeout <= 0) return fail(base::upstream_error(Errc::total_timeout));
   base::Result<upstream::UpstreamConn*> conn =
-      shop_.pool.acquire(*live_->origins[target_->provider], connect_timeout, fresh_);
+      shop_.pool.acquire(*live_->origins[target().provider], connect_timeout, fresh_);
   if (!conn) return fail(conn.error());
-
-  char text[kRequestHeadBytes];
-  const base::Bytes head = write_request_head(
-      text, provider, endpoint_.upstream_path, request_fields_.view(), body_.size(), stream_);
-  io::Slice whole = body_.compose(head);
-  io::Slice body;
-  if (whole.empty()) {
-    whole = shop_.io.blocks().copy_of(head);
-    body = body_.body_slice();
-  }
-  ++attempts_;
-  attempt_.start(**conn, *route_, target_id(), std::move(whole), std::move(body));
+  attempt_.start(**conn, std::move(request_));
   if (attempts_ == 1) overhead_ = shop_.io.clock() - shop_.io.now();
   phase_ = Phase::awaiting;
   advance();
-}
-
-std::uint32_t Exchange::target_id() const {
-  const auto route = static_cast<std::size_t>(route_ - snapshot().routes.data());
-  return live_->rules->target_id(route, static_cast<std::size_t>(target_ - route_->targets.data()));
 }
 
 // Sets the timer to the nearest deadline. Activity only moves the idle deadline on; the timer finds
@@ -178,18 +242,28 @@ std::uint32_t Exchange::target_id() const {
 void Exchange::watch() {
   const Attempt::Stamps& stamps = attempt_.stamps();
   base::Nanos deadline = total_deadline_;
-  deadline = std::min(deadline, stamps.last_activity + route_->idle_timeout);
+  if (phase_ == Phase::waiting) {
+    deadline = std::min(deadline, wake_at_);
+  } else {
+    deadline = std::min(deadline, stamps.last_activity + route_->idle_timeout);
+  }
   if (phase_ == Phase::awaiting && route_->first_token_timeout != 0) {
     deadline = std::min(deadline, stamps.dispatched + route_->first_token_timeout);
   }
-  if (!timer_.scheduled() || timer_.deadline() > deadline)
-    shop_.io.timers().schedule(timer_, deadline);
+  const bool later_only = timer_.scheduled() && timer_.deadline() <= deadline;
+  if (!later_only) shop_.io.timers().schedule(timer_, deadline);
 }
 
 void Exchange::on_timer() {
   const base::Nanos now = shop_.io.now();
   const Attempt::Stamps& stamps = attempt_.stamps();
   base::Error error{};
+  if (phase_ == Phase::waiting) {
+    if (now < std::min(wake_at_, total_deadline_)) return watch();
+    const route::Step step = plan_->after_wait(now);
+    if (step.kind != route::Step::Kind::give_up) return follow(step);
+    return give_up(step.stop, error_, route::Verdict::limited, nullptr);
+  }
   if (now >= total_deadline_) {
     error = base::upstream_error(Errc::total_timeout);
     error.retry = base::Retry::never;
@@ -208,12 +282,40 @@ void Exchange::on_timer() {
   fail(error);
 }
 
-// -- the commit point
+// -- what comes back
 
 void Exchange::on_attempt_ready(Attempt&) {
-  commit();
+  if (attempt_.is_stream()) return commit();
+  // A plain answer that outgrew the hold.
+  if (attempt_.status() < 400 && !translated()) return commit();
+  attempt_.stop();
+  if (attempt_.status() < 400) return fail(base::upstream_error(Errc::upstream_protocol));
+  take_plain_answer();
 }
 
+void Exchange::on_attempt_end(Attempt&) {
+  relay::Relay& relay = attempt_.relay();
+  if (relay.committed()) {
+    if (!relay.finish()) return fail(base::upstream_error(Errc::upstream_truncated));
+    return complete();
+  }
+  // A stream without one useful event is no answer; a plain one is useful when it is whole.
+  if (attempt_.is_stream()) return fail(base::upstream_error(Errc::upstream_truncated));
+  take_plain_answer();
+}
+
+// A failure inside a stream of status 200, before anything useful.
+void Exchange::on_attempt_refused(Attempt&) {
+  attempt_.stop();
+  if (attempt_.relay().committed()) return fail(base::upstream_error(Errc::upstream_protocol));
+  take_refusal(0, attempt_.relay().failure());
+}
+
+void Exchange::on_attempt_failed(Attempt&, base::Error error) {
+  fail(error);
+}
+
+// The commit point: from here on the client sees this attempt, and there is no way back.
 void Exchange::commit() {
   relay::Relay& relay = attempt_.relay();
   const bool ended = !attempt_.running();
@@ -227,7 +329,7 @@ void Exchange::commit() {
     answer.kind = api::BodyKind::stream;
   }
   overhead_ += shop_.io.clock() - shop_.io.now();
-  char fields[2560];
+  char fields[kAnswerFieldsBytes];
   answer.fields = write_fields(fields, sizeof fields, attempt_.forwarded_fields());
   meter_.request().first_byte_sent_ns = meter_.offset(shop_.io.now());
   relay.commit(answer);
@@ -245,47 +347,33 @@ void Exchange::on_client_progress() {
   if (phase_ == Phase::relaying && attempt_.relay().proceed()) attempt_.resume();
 }
 
-void Exchange::on_attempt_end(Attempt&) {
-  if (!attempt_.relay().committed()) {
-    // A plain answer is useful when it is whole. A stream without one useful event is no answer.
-    if (attempt_.is_stream()) return fail(base::upstream_error(Errc::upstream_truncated));
-    commit();
-  }
-  if (!attempt_.relay().finish()) return fail(base::upstream_error(Errc::upstream_truncated));
-  phase_ = Phase::settling;
-  advance();
-}
-
-void Exchange::on_attempt_failed(Attempt&, base::Error error) {
-  fail(error);
-}
-
 // -- the ways to end
 
+// Before the commit point: once more on a fresh connection, another target, a wait, or a reply.
 void Exchange::fail(base::Error error) {
+  if (attempt_.relay().committed()) return fail_committed(error);
+  const dialect::ProviderError* const said = std::exchange(said_, nullptr);
   detail_.upstream_status = attempt_.status();
-  relay::Relay& relay = attempt_.relay();
-  if (relay.committed()) {
-    if (relay.finish_broken()) {
-      phase_ = Phase::settling;
-      return advance();
-    }
-    char text[api::kErrorBodyBytes];
-    told_all_ = relay.break_off(api::write_error_event(api::Family::openai, error, detail_, text));
-    meter_.request().flags |= record_flag::kTruncated;
-    error_ = error;
-    phase_ = Phase::settling;
-    return advance();
-  }
+  if (!plan_ || !plan_->under_way()) return reply_error(error);
+  attempt_.stop();
   if (error.retry == base::Retry::same_target && !fresh_) {
     note_attempt(error);
     attempt_.drop();
     ++shop_.tally.stale_retries;
     fresh_ = true;
-    phase_ = Phase::acquiring;
+    phase_ = Phase::encoding;
     return advance();
   }
-  reply_error(error);
+  const route::Outcome outcome = outcome_of(error, said);
+  if (said != nullptr) detail_.upstream_status = outcome.status;
+  const route::Verdict verdict = route::judge(outcome, !brought_key_.empty());
+  const route::Step step = plan_->on_failure(outcome, shop_.io.now());
+  if (step.kind == route::Step::Kind::give_up) return give_up(step.stop, error, verdict, said);
+  note_attempt(error);
+  attempt_.drop();
+  error_ = error;
+  ++shop_.tally.failovers;
+  follow(step);
 }
 
 void Exchange::refuse(base::Error error, const api::ErrorDetail& detail) {
@@ -313,61 +401,6 @@ void Exchange::on_client_gone(base::Error why) {
 void Exchange::on_drain_end() {
   attempt_.stop();
   fail(base::gateway_error(Errc::draining));
-}
-
-void Exchange::reply_error(base::Error error) {
-  error_ = error;
-  attempt_.stop();
-  char body[api::kErrorBodyBytes];
-  char fields[512];
-  const base::Bytes said = api::write_error_body(api::Family::openai, error, detail_, body);
-  reply(api::http_status_of(error, detail_),
-        write_error_fields(fields, error, endpoint_.allow, attempts_ != 0),
-        said);
-}
-
-void Exchange::answer_models() {
-  const base::Bytes id = endpoint_.endpoint == Endpoint::model ? body_.view() : base::Bytes{};
-  io::Slice list = write_models(snapshot(), id, shop_.io.blocks());
-  if (list.empty()) {
-    detail_.model = id;
-    return reply_error(base::client_error(Errc::no_such_model));
-  }
-  reply(200, "content-type: application/json\r\n", list.view());
-}
-
-void Exchange::reply(std::uint16_t status, base::Bytes fields, base::Bytes body) {
-  status_ = status;
-  char all[2560];
-  api::AnswerHead head;
-  head.status = status;
-  head.content_length = body.size();
-  head.fields = write_fields(all, sizeof all, fields);
-  meter_.request().first_byte_sent_ns = meter_.offset(shop_.io.now());
-  meter_.request().bytes_out = static_cast<std::uint32_t>(body.size());
-  client_.begin(head, io::Slice{});
-  if (!head_only_) client_.body(shop_.io.blocks().copy_of(body));
-  client_.finish();
-  phase_ = Phase::settling;
-  advance();
-}
-
-// Our own fields behind those that the provider or a local answer brings.
-base::Bytes Exchange::write_fields(char* out, std::size_t capacity, base::Bytes forwarded) {
-  http::H1Writer writer(out, capacity);
-  writer.raw(forwarded);
-  AnswerFacts facts;
-  facts.id = &id_;
-  facts.overhead = overhead_;
-  facts.attempts = attempts_;
-  if (attempts_ != 0) {
-    const Attempt::Stamps& stamps = attempt_.stamps();
-    facts.target = target_->name;
-    facts.reused = attempt_.reused();
-    facts.upstream = stamps.dispatched == 0 ? 0 : shop_.io.now() - stamps.dispatched;
-  }
-  write_answer_facts(writer, facts);
-  return writer.written();
 }
 
 }  // namespace headrace::proxy

@@ -1,30 +1,30 @@
 // Exchange: the life of one request, from its head to its record. THE story file is exchange.cc;
-// every stage is named there, in order, and nowhere else (settle.cc only fills the records of the
-// last one). Owned by its client connection, one thread.
+// every stage is named there, in order, and nowhere else. encode.cc, answer.cc and settle.cc only
+// spell out what a stage does. Owned by its client connection, one thread.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 #include "api/chat_request.h"
 #include "api/error_body.h"
 #include "base/uuid.h"
-#include "config/snapshot.h"
 #include "http/message.h"
 #include "meter/meter.h"
 #include "proxy/attempt.h"
+#include "proxy/client.h"
 #include "proxy/endpoint.h"
+#include "proxy/reply.h"
 #include "proxy/request_body.h"
 #include "proxy/workshop.h"
 
 namespace headrace::proxy {
 
-class ClientConn;
-
 class Exchange final : public AttemptOwner {
  public:
   // `began`: when the first byte of the request was reaped.
-  Exchange(Workshop& shop, ClientConn& client, base::Nanos began);
+  Exchange(Workshop& shop, Client& client, base::Nanos began);
   ~Exchange();
 
   // -- from the client's connection, in this order
@@ -45,6 +45,7 @@ class Exchange final : public AttemptOwner {
   void on_attempt_ready(Attempt& attempt) override;
   void on_attempt_progress(Attempt& attempt) override;
   void on_attempt_end(Attempt& attempt) override;
+  void on_attempt_refused(Attempt& attempt) override;
   void on_attempt_failed(Attempt& attempt, base::Error error) override;
 
   void on_timer();
@@ -57,6 +58,7 @@ class Exchange final : public AttemptOwner {
     encoding,
     acquiring,
     awaiting,
+    waiting,
     relaying,
     settling
   };
@@ -73,36 +75,82 @@ class Exchange final : public AttemptOwner {
   // The only place that decides retry, failover or reply.
   void fail(base::Error error);
 
+  const config::Snapshot& snapshot() const { return live_->rules->snapshot; }
+  const config::Target& target() const { return route_->targets[choice_.target]; }
+  const config::Provider& provider() const { return snapshot().providers[target().provider]; }
+  const dialect::Dialect& dialect() const { return live_->rules->dialect_of(target().provider); }
+  std::size_t route_index() const {
+    return static_cast<std::size_t>(route_ - snapshot().routes.data());
+  }
+  bool translated() const { return is_translated(dialect(), endpoint_); }
+  bool key_limited() const;
+
+  // -- reading and picking
+  base::Status identify(const http::RequestHead& head, const http::Fields& fields, base::Bytes text);
+  void keep_request(const api::ChatRequest& request);
+  std::uint32_t usable_targets() const;
+  void follow(const route::Step& step);
+  void watch();
+
+  // -- encode.cc: the request in the provider's words
+  Attempt::Aim aim() const;
+  base::Bytes credential() const;
+  base::Status write_request();
+  void edit_request(RequestFacts& facts);
+  base::Status translate_request(RequestFacts& facts);
+
+  // -- answer.cc: what goes to the client
+  void take_plain_answer();
+  void commit_translated(base::Bytes answer);
+  void take_refusal(std::uint16_t status, base::Bytes body);
+  route::Outcome outcome_of(base::Error error, const dialect::ProviderError* said) const;
+  void fail_committed(base::Error error);
+  void give_up(route::Stop stop,
+               base::Error error,
+               route::Verdict verdict,
+               const dialect::ProviderError* said);
+  void complete();
   void answer_models();
   void reply(std::uint16_t status, base::Bytes fields, base::Bytes body);
   void reply_error(base::Error error);
+  void reply_refused(const policy::Refusal& refusal, base::Error error);
+  void reply_unsupported();
+  void reply_provider_error(const dialect::ProviderError& said, bool about_brought_key);
   base::Bytes write_fields(char* out, std::size_t capacity, base::Bytes forwarded);
+
+  // -- settle.cc: the records
   void note_attempt(base::Error error);
   void note_request();
-  void push(Record& record);
-  void watch();
-  void rename_model();
-  std::uint32_t target_id() const;
-  const config::Snapshot& snapshot() const { return live_->rules->snapshot; }
+  void note_usage(Record& record);
+  void push(Record& record, base::Bytes model, base::Bytes provider_id);
+  api::Usage estimated_usage() const;
 
   Workshop& shop_;
-  ClientConn& client_;
+  Client& client_;
   Live* live_;
+  RequestBody body_;  // as the client sent it; every attempt makes its own request of it
+  EndpointMatch endpoint_;
+  io::Slice request_fields_;  // of the client's head, that go on to a provider of its family
+  policy::Caller caller_;
+  io::Slice brought_key_;    // caller_.brought, which was a view into the head
+  base::Error refused_{};    // what the reply will say once the body is here
+  api::ChatRequest asked_;   // views into body_, and perhaps model_text_
+  io::Slice model_text_;     // a model's name that had to be unescaped
   const config::Route* route_ = nullptr;
-  const config::Target* target_ = nullptr;
-  RequestBody body_;
-  std::uint32_t model_begin_ = 0;  // of the model's value in the body, quotes included
-  std::uint32_t model_size_ = 0;
-  io::Slice request_fields_;  // fields of the client's head that go on to the provider
+  policy::Ticket ticket_;
+  std::optional<route::Plan> plan_;
+  route::Choice choice_;
+  io::Slice dropped_fields_;  // a field line: what a translation left out
+  upstream::WireRequest request_;  // from encoding to acquiring
   Attempt attempt_;
-  io::Timer timer_;  // the nearest of the deadlines below
+  const dialect::ProviderError* said_ = nullptr;  // what the failure at hand is about, for fail()
+  bool keeps_body_back_ = false;  // the provider's refusal holds a secret of ours
+  io::Timer timer_;  // the nearest of the deadlines, or the end of a wait
   meter::Meter meter_;
   api::ErrorDetail detail_;
-  EndpointMatch endpoint_;
   base::Error error_{};
   base::Uuid id_;
   Phase phase_ = Phase::reading;
-  bool stream_ = false;
   bool head_only_ = false;  // the answer to HEAD ends with its head
   std::uint8_t attempts_ = 0;
   std::uint8_t attempts_noted_ = 0;  // that have their record
@@ -111,7 +159,9 @@ class Exchange final : public AttemptOwner {
   std::uint16_t status_ = 0;
   base::Nanos began_ = 0;
   base::Nanos overhead_ = 0;
+  base::Nanos wake_at_ = 0;  // Phase::waiting
   base::Nanos total_deadline_ = base::kNever;
+  std::uint64_t used_tokens_ = 0;  // over all attempts
 };
 
 }  // namespace headrace::proxy

@@ -7,9 +7,11 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 
 #include "base/bytes.h"
 #include "io/block_pool.h"
+#include "upstream/upstream_conn.h"
 
 namespace headrace::proxy {
 
@@ -17,23 +19,27 @@ class RequestBody {
  public:
   static constexpr std::size_t kHeadRoom = 512;
   static constexpr std::size_t kPadding = 64;
+  static constexpr std::size_t kCopiedBytes = base::limits::kCoalesceBytes;
 
   // Makes room for `expected` bytes; append() grows it where the length was not declared.
   void start(io::BlockPool& blocks, std::size_t expected);
   void append(io::BlockPool& blocks, base::Bytes bytes);
-  // Puts `text` in the place of `size` bytes from `begin` on.
-  void replace(io::BlockPool& blocks, std::size_t begin, std::size_t size, base::Bytes text);
   void reset();
 
   bool started() const { return block_.buffer() != nullptr; }
   std::size_t size() const { return size_; }
   base::Bytes view() const { return {begin(), size_}; }
 
-  // The request as one slice, head in front of the body: a second lease on the block. An empty
-  // slice when the head does not fit, or when an earlier attempt may still be sending from this
-  // block; then the head goes out from a block of its own, followed by body_slice().
-  io::Slice compose(base::Bytes head);
-  io::Slice body_slice();
+  // The request behind `head`, as it came: one piece, a second lease on the block, with the head in
+  // the room before the body; the head in a block of its own when it does not fit there, or when an
+  // earlier attempt may still be sending from this block.
+  upstream::WireRequest compose(io::BlockPool& blocks, base::Bytes head);
+  // The same with an edited body: `pieces` of it and of the edits' texts, in order. Up to
+  // kCopiedBytes all of it is copied together, because that beats sending in parts; of a longer
+  // one the longest piece goes out from where it lies.
+  upstream::WireRequest compose_edited(io::BlockPool& blocks,
+                                       base::Bytes head,
+                                       std::span<const base::Bytes> pieces);
 
  private:
   char* begin() const { return started() ? block_.buffer()->base + kHeadRoom : nullptr; }

@@ -1,7 +1,9 @@
 // settle.cc – the last page of the story: what every attempt and the request itself leave on
-// record.
-#include "proxy/client_conn.h"
+// record, what it cost, and what the key gets back.
+#include <algorithm>
+
 #include "proxy/exchange.h"
+#include "telemetry/text_slot.h"
 
 namespace headrace::proxy {
 
@@ -10,7 +12,11 @@ void Exchange::settle() {
   // A retry that found no connection was no attempt: the last one is on record already.
   if (attempts_noted_ != attempts_) note_attempt(error_);
   note_request();
+  // A request that was answered without a word on its usage used what was reserved for it.
+  if (used_tokens_ == 0 && status_ == 200 && attempts_ != 0) used_tokens_ = ticket_.reserved_tokens();
+  ticket_.settle(used_tokens_, shop_.io.now());
   if (attempt_.is_stream() && attempt_.relay().committed()) --shop_.tally.streams_open;
+  request_ = {};
   attempt_.drop();
   client_.on_exchange_end();  // ends this object
 }
@@ -30,17 +36,17 @@ void Exchange::note_attempt(base::Error error) {
   record.first_useful_event_ns = meter_.offset(stamps.first_useful);
   record.settled_ns = meter_.offset(shop_.io.now());
   record.upstream_wait_ns = attempt_.upstream_wait();
-  record.target = attempt_.target();
-  record.provider = static_cast<std::uint16_t>(target_->provider);
+  record.target = attempt_.aimed().target_id;
+  record.provider = attempt_.aimed().provider;
   record.upstream_status = attempt_.status();
-  record.events = meter::Meter::sum(counters.events);
-  record.bytes_out = meter::Meter::sum(counters.bytes);
   record.flags = request.flags &
                  (record_flag::kStreamed | record_flag::kTruncated | record_flag::kClientClosed);
   if (attempt_.reused()) record.flags |= record_flag::kReusedConnection;
   if (counters.hold_full) record.flags |= record_flag::kHoldFull;
   if (attempt_.relay().committed()) {
     record.flags |= record_flag::kCommitted | record_flag::kWon;
+    record.events = meter::Meter::sum(counters.events);
+    record.bytes_out = meter::Meter::sum(counters.bytes);
     record.first_byte_sent_ns = request.first_byte_sent_ns;
     record.last_byte_ns = meter_.offset(stamps.last_activity);
   }
@@ -50,7 +56,39 @@ void Exchange::note_attempt(base::Error error) {
   meter::Meter::set_error(record,
                           refused ? base::upstream_error(base::Errc::upstream_status) : error);
   request.upstream_wait_ns += record.upstream_wait_ns;
-  push(record);
+  note_usage(record);
+  // The request's own slot brings what the last attempt was called at the provider.
+  push(record, {}, phase_ == Phase::settling ? base::Bytes{} : attempt_.provider_request_id());
+}
+
+// What the attempt used and what that costs; the request's record has the sums.
+void Exchange::note_usage(Record& record) {
+  api::Usage usage = attempt_.usage();
+  if (usage.empty()) {
+    usage = estimated_usage();
+    if (usage.empty()) return;
+    record.flags |= record_flag::kUsageEstimated;
+  } else if ((record.flags & (record_flag::kTruncated | record_flag::kClientClosed)) != 0) {
+    record.flags |= record_flag::kUsageEstimated;  // the last word so far is not the last word
+  }
+  used_tokens_ += usage.total_in() + usage.total_out();
+  const base::Bytes model = target().model.empty() ? asked_.model : base::Bytes(target().model);
+  const meter::PriceTable& prices = live_->rules->prices();
+  const meter::Price price = live_->rules->price_of(route_index(), choice_.target, model);
+  meter::Meter::set_usage(record, usage);
+  if (price.found()) meter::Meter::set_cost(record, prices, price, usage, record.wall_start_ns);
+  meter::Meter::add_usage(meter_.request(), record);
+}
+
+// Of an answer that the client saw (part of) without a word on its usage: about a token an event,
+// and four bytes of the request a token. What was refused, or never came, used nothing.
+api::Usage Exchange::estimated_usage() const {
+  api::Usage usage;
+  const bool answered = attempt_.relay().committed() && attempt_.status() < 400;
+  if (!answered || !attempt_.is_stream()) return usage;
+  usage.set(TokenClass::input, policy::estimate_tokens(body_.size(), 1));
+  usage.set(TokenClass::output, attempt_.relay().counters().events);
+  return usage;
 }
 
 // Of the attempts it is the last one that the request's record speaks of.
@@ -65,8 +103,8 @@ void Exchange::note_request() {
     record.request_sent_ns = meter_.offset(attempt_.wire.request_sent);
     record.upstream_first_byte_ns = meter_.offset(stamps.first_byte);
     record.first_useful_event_ns = meter_.offset(stamps.first_useful);
-    record.target = attempt_.target();
-    record.provider = static_cast<std::uint16_t>(target_->provider);
+    record.target = attempt_.aimed().target_id;
+    record.provider = attempt_.aimed().provider;
     record.upstream_status = attempt_.status();
     record.attempt = static_cast<std::uint8_t>(attempts_ - 1);
     record.overhead_ns = meter::Meter::duration(overhead_);
@@ -87,10 +125,16 @@ void Exchange::note_request() {
   }
   record.settled_ns = now;
   meter::Meter::set_error(record, error_);
-  push(record);
+  push(record, asked_.model, attempt_.provider_request_id());
 }
 
-void Exchange::push(Record& record) {
+// The words first, so that whoever reads the record has them already.
+void Exchange::push(Record& record, base::Bytes model, base::Bytes provider_id) {
+  if (live_->rules->wants_texts() && !(model.empty() && provider_id.empty())) {
+    Record words = telemetry::as_record(telemetry::text_slot(record, model, provider_id));
+    if (!meter_.settle(words, shop_.records, shop_.worker, shop_.sequence))
+      ++shop_.tally.records_dropped;
+  }
   if (!meter_.settle(record, shop_.records, shop_.worker, shop_.sequence))
     ++shop_.tally.records_dropped;
 }

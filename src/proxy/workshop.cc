@@ -18,6 +18,7 @@ Workshop::Workshop(io::Io& io_in,
       records(records_in),
       clients(clients_max),
       exchanges(clients_max),
+      translator(io_in.blocks()),
       random(seed),
       worker(worker_in) {}
 

@@ -32,12 +32,16 @@ struct Tally {
   std::uint64_t requests = 0;
   std::uint64_t streams_open = 0;
   std::uint64_t stale_retries = 0;
+  std::uint64_t failovers = 0;
   std::uint64_t cancels = 0;
   std::uint64_t events_relayed = 0;
   std::uint64_t bytes_copied = 0;
   std::uint64_t holds_full = 0;
   std::uint64_t records_dropped = 0;
 };
+
+// Of one request, texts included: each attempt and the request itself, two each.
+inline constexpr std::size_t kRecordsOfARequest = 32;
 
 struct Workshop {
   Workshop(io::Io& io_in,
@@ -53,6 +57,7 @@ struct Workshop {
   telemetry::RecordRing& records;
   base::Slab<ClientConn> clients;
   base::Slab<Exchange> exchanges;
+  dialect::Translator translator;
   base::Prng random;
   const std::uint16_t worker;
   std::uint64_t sequence = 0;  // of the records

@@ -1,14 +1,12 @@
-// relay.cc – hold, commit, flow, end.
+// relay.cc – hold, commit, flow, end. What differs for translated streams is in translated.cc.
 #include "relay/relay.h"
 
-#include <cstring>
-
-#include "base/limits.h"
 #include "io/compact.h"
 
 namespace headrace::relay {
 
 namespace limits = base::limits;
+using api::EventKind;
 
 void Relay::start(const RelayOptions& options) {
   HEADRACE_ASSERT(held_.empty());
@@ -16,83 +14,127 @@ void Relay::start(const RelayOptions& options) {
   options_ = options;
   splitter_.reset();
   counters_ = {};
-  committed_ = saw_end_ = inside_event_ = false;
+  committed_ = saw_end_ = failed_ = inside_event_ = false;
 }
 
-bool Relay::take(io::Slice piece) {
-  counters_.bytes += piece.size();
-  if (committed_) {
-    if (options_.stream) {
-      flow_stream(std::move(piece));
-    } else {
-      sink_.body(std::move(piece));
-    }
-    return false;
-  }
-  bool due = false;
+Due Relay::take(io::Slice piece) {
+  if (options_.filter != nullptr) return take_translated(std::move(piece));
+  if (!committed_) return options_.stream ? hold_stream(std::move(piece)) : hold_plain(std::move(piece));
   if (options_.stream) {
-    due = hold_stream(std::move(piece));
+    flow_stream(std::move(piece));
   } else {
-    counters_.bytes_copied += io::push_compact(
-        held_, std::move(piece), io_.blocks(), io_.receive_pool(io::Side::upstream));
+    if (options_.watch != nullptr) options_.watch->see_piece(piece.view());
+    pass(std::move(piece));
   }
-  if (!due && held_bytes() >= limits::kHoldBytes) {
-    counters_.hold_full = true;
-    due = true;
-  }
-  return due;
+  return Due::nothing;
 }
 
 // -- before the commit point
 
-// Moves whole events from the piece to the hold, the rest to the tail. True at the first event that
-// commits; what stands behind it in the piece goes along, to be split again when it flows.
-bool Relay::hold_stream(io::Slice piece) {
-  bool due = false;
+void Relay::hold(io::Slice piece) {
+  counters_.bytes_copied += io::push_compact(
+      held_, std::move(piece), io_.blocks(), io_.receive_pool(io::Side::upstream));
+}
+
+Due Relay::hold_plain(io::Slice piece) {
+  hold(std::move(piece));
+  if (held_bytes() < options_.hold_bytes) return Due::nothing;
+  counters_.hold_full = true;
+  return Due::commit;
+}
+
+// Moves whole events from the piece to the hold, the rest to the tail. Commit is due at the first
+// event that commits; what stands behind it in the piece goes along, to be split again when it
+// flows.
+Due Relay::hold_stream(io::Slice piece) {
+  Due due = Due::nothing;
   while (!piece.empty()) {
     const std::size_t end = splitter_.next_end(piece.view());
     if (end == http::SseSplitter::kNone) {
       keep_tail(std::move(piece));
       // Too long to be judged: whatever it is, it is more than a role or a ping.
-      return due || tail_.bytes() > limits::kEventBytes;
+      if (tail_.bytes() > limits::kEventBytes) due = Due::commit;
+      break;
     }
     io::Slice last = piece.split_front(end);
     io::Slice scratch;
-    due = judge_event(gathered(last.view(), scratch)) || due;
-    pass_tail();
-    counters_.bytes_copied += io::push_compact(
-        held_, std::move(last), io_.blocks(), io_.receive_pool(io::Side::upstream));
+    const base::Bytes event = gathered(last.view(), scratch);
+    if (!hold_event(event, std::move(last), due)) return Due::failure;
+  }
+  if (due == Due::nothing && held_bytes() >= options_.hold_bytes) {
+    counters_.hold_full = true;
+    due = Due::commit;
   }
   return due;
 }
 
-// Before the commit point the tail's pieces join the hold once their event is whole.
-void Relay::pass_tail() {
-  while (!tail_.empty()) {
-    counters_.bytes_copied +=
-        io::push_compact(held_, tail_.pop(), io_.blocks(), io_.receive_pool(io::Side::upstream));
+// `last`: the slice that the event ends in; the tail has what came before. False when the event
+// reports a failure and nothing before it was useful.
+bool Relay::hold_event(base::Bytes event, io::Slice last, Due& due) {
+  const EventKind kind = classify(event);
+  if (kind == EventKind::error && due == Due::nothing) {
+    failure_ = io_.blocks().copy_of(event);
+    return false;
   }
+  if (kind == EventKind::error) failed_ = true;
+  if (kind == EventKind::finish || kind == EventKind::done) saw_end_ = true;
+  if (api::commits(kind, options_.reasoning_commits)) due = Due::commit;
+  if (options_.watch != nullptr && !options_.watch->see_event(event)) {
+    tail_.clear();
+    return true;
+  }
+  ++counters_.events;
+  while (!tail_.empty()) hold(tail_.pop());
+  hold(std::move(last));
+  return true;
 }
 
-bool Relay::judge_event(base::Bytes event) {
-  note_event(event);
+EventKind Relay::classify(base::Bytes event) {
   io::Slice scratch = io_.blocks().take(event.size());
-  const api::EventKind kind = options_.classify(event, scratch.data());
-  // An error before anything useful is for the exchange to judge; it commits, so that the client
-  // learns of it in the provider's own words.
-  if (kind == api::EventKind::error) counters_.error_event = true;
-  return kind == api::EventKind::error || api::commits(kind, options_.reasoning_commits);
+  return options_.events.classify(event, scratch.data());
+}
+
+base::Bytes Relay::held_text(io::Slice& scratch) {
+  HEADRACE_ASSERT(tail_.empty());
+  if (held_.empty()) return {};
+  if (held_.count() == 1) return held_.front().view();
+  scratch = io_.blocks().take(held_.bytes());
+  char* out = scratch.data();
+  for (std::size_t i = 0; i < held_.count(); ++i) out = base::write_bytes(out, held_[i].view());
+  counters_.bytes_copied += held_.bytes();
+  return {scratch.data(), held_.bytes()};
 }
 
 void Relay::commit(const api::AnswerHead& head) {
   HEADRACE_ASSERT(!committed_);
   committed_ = true;
-  sink_.begin(head, held_.empty() ? io::Slice{} : held_.pop());
-  while (!held_.empty()) sink_.body(held_.pop());
+  if (options_.filter != nullptr) {
+    counters_.bytes += out_.size();
+    sink_.begin(head, out_.take());
+    return;
+  }
+  io::Slice first = held_.empty() ? io::Slice{} : held_.pop();
+  counters_.bytes += first.size();
+  sink_.begin(head, std::move(first));
+  while (!held_.empty()) pass(held_.pop());
   if (options_.stream && tail_.bytes() > limits::kEventBytes) end_tail({});
 }
 
+void Relay::commit_instead(const api::AnswerHead& head, io::Slice body) {
+  HEADRACE_ASSERT(!committed_);
+  HEADRACE_ASSERT(!options_.stream);
+  held_.clear();
+  committed_ = true;
+  counters_.bytes += body.size();
+  sink_.begin(head, std::move(body));
+}
+
 // -- after it
+
+void Relay::pass(io::Slice piece) {
+  counters_.bytes += piece.size();
+  sink_.body(std::move(piece));
+}
 
 void Relay::flow_stream(io::Slice piece) {
   std::size_t whole = 0;  // bytes of the piece up to the end of its last complete event
@@ -105,21 +147,25 @@ void Relay::flow_stream(io::Slice piece) {
       end_tail(piece.split_front(end));
       continue;  // `whole` is still 0: this was the first end in the piece
     }
-    note_event(rest.substr(0, end));
-    whole += end;
+    if (note_event(rest.substr(0, end))) {
+      whole += end;
+      continue;
+    }
+    if (whole != 0) pass(piece.split_front(std::exchange(whole, 0)));
+    piece.split_front(end);
   }
-  if (whole != 0) sink_.body(piece.split_front(whole));
+  if (whole != 0) pass(piece.split_front(whole));
   if (!piece.empty()) keep_tail(std::move(piece));
 }
 
 void Relay::keep_tail(io::Slice rest) {
   if (inside_event_) {
-    sink_.body(std::move(rest));
+    pass(std::move(rest));
     return;
   }
   counters_.bytes_copied +=
       io::push_compact(tail_, std::move(rest), io_.blocks(), io_.receive_pool(io::Side::upstream));
-  if (committed_ && tail_.bytes() > limits::kEventBytes) end_tail({});
+  if (committed_ && options_.filter == nullptr && tail_.bytes() > limits::kEventBytes) end_tail({});
 }
 
 // The event in the tail ends with `last`; or, with nothing in `last`, it has outgrown its bound and
@@ -128,11 +174,14 @@ void Relay::end_tail(io::Slice last) {
   const bool ended = !last.empty();
   if (ended && !inside_event_) {
     io::Slice scratch;
-    note_event(gathered(last.view(), scratch));
+    if (!note_event(gathered(last.view(), scratch))) {
+      tail_.clear();
+      return;
+    }
   }
   if (ended && inside_event_) ++counters_.events;
-  while (!tail_.empty()) sink_.body(tail_.pop());
-  if (ended) sink_.body(std::move(last));
+  while (!tail_.empty()) pass(tail_.pop());
+  if (ended) pass(std::move(last));
   inside_event_ = !ended;
 }
 
@@ -149,9 +198,16 @@ base::Bytes Relay::gathered(base::Bytes last, io::Slice& scratch) {
   return {scratch.data(), size};
 }
 
-void Relay::note_event(base::Bytes event) {
+// True when the client shall see it.
+bool Relay::note_event(base::Bytes event) {
+  const bool ends = !saw_end_ && options_.events.ends_stream(event);
+  if (ends || (!saw_end_ && options_.events.may_fail(event))) {  // both are rare
+    failed_ = failed_ || classify(event) == EventKind::error;
+    saw_end_ = ends && !failed_;
+  }
+  if (options_.watch != nullptr && !options_.watch->see_event(event)) return false;
   ++counters_.events;
-  if (!saw_end_) saw_end_ = options_.ends_stream(event);
+  return true;
 }
 
 // -- the end
@@ -162,23 +218,25 @@ bool Relay::finish() {
     sink_.finish();
     return true;
   }
+  if (options_.filter != nullptr) return finish_translated();
 #ifdef HEADRACE_CANARY
   saw_end_ = true;  // the planted bug: a truncated stream looks complete
 #endif
-  if (!tail_.empty() &&
-      !saw_end_) {  // an end marker without its blank line is an end marker all the same
+  if (!tail_.empty() && !saw_end_) {  // an end marker without its blank line is one all the same
     io::Slice scratch;
-    saw_end_ = options_.ends_stream(gathered({}, scratch));
+    saw_end_ = options_.events.ends_stream(gathered({}, scratch));
   }
-  if (!stream_complete()) return false;
-  while (!tail_.empty()) sink_.body(tail_.pop());
+  if (!failed_ && !stream_complete()) return false;
+  while (!tail_.empty()) pass(tail_.pop());
   sink_.finish();
   return true;
 }
 
 bool Relay::finish_broken() {
   HEADRACE_ASSERT(committed_);
-  if (!options_.stream || !stream_complete()) return false;
+  if (!options_.stream) return false;
+  if (options_.filter != nullptr) return finish_translated();
+  if (inside_event_ || !(failed_ || saw_end_)) return false;
   tail_.clear();
   sink_.finish();
   return true;
@@ -189,7 +247,7 @@ bool Relay::break_off(base::Bytes error_event) {
   const bool tellable = options_.stream && !inside_event_;
   if (tellable) {
     tail_.clear();
-    sink_.body(io_.blocks().copy_of(error_event));
+    pass(io_.blocks().copy_of(error_event));
     sink_.finish();
   } else {
     sink_.abort();
@@ -201,6 +259,8 @@ bool Relay::break_off(base::Bytes error_event) {
 void Relay::drop() {
   held_.clear();
   tail_.clear();
+  failure_.reset();
+  out_.take().reset();
 }
 
 }  // namespace headrace::relay

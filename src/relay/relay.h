@@ -1,22 +1,29 @@
 // Relay: moves one answer from an upstream to a client. Owned by an attempt, one thread.
 //
-// Before the commit point it holds everything (at most kHoldBytes) and looks at every event of a
+// Before the commit point it holds everything (at most `hold_bytes`) and looks at every event of a
 // stream to find the first useful one. After it, the unit of a stream is the event: it is passed on
 // in the call that brings its last byte, straight from the receive buffers; the tail of an
 // unfinished event waits. An event above kEventBytes flows in pieces, and a cut inside it can no
 // longer be mended.
 //
+// Towards a client of another dialect the events go through a filter: what it writes for them is
+// held or sent in their place, in the same call. A plain answer is translated whole, by the
+// exchange.
+//
 // Backpressure is the generator contract: full() says stop reading, proceed() that reading may go
-// on. It never touches a payload byte; what had to be copied (an event split over buffers that are
-// scarce) is counted.
+// on. An untouched answer is never copied on its way; what had to be copied all the same (an event
+// split over buffers that are scarce, an answer gathered to be read) is counted.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
 #include "api/answer_sink.h"
+#include "api/json_builder.h"
 #include "api/stream_events.h"
+#include "api/stream_filter.h"
 #include "base/error.h"
+#include "base/limits.h"
 #include "http/sse.h"
 #include "io/io.h"
 
@@ -24,37 +31,53 @@ namespace headrace::relay {
 
 struct RelayOptions {
   bool stream = false;  // an event stream; else a plain body
-  api::ClassifyEvent classify = nullptr;
-  api::EndsStream ends_stream = nullptr;
+  api::EventTable events{};
   bool reasoning_commits = false;
+  api::AnswerWatch* watch = nullptr;    // of an untouched answer; may be null
+  api::StreamFilter* filter = nullptr;  // of a translated stream
+  std::size_t hold_bytes = base::limits::kHoldBytes;
 };
 
 struct RelayCounters {
-  std::uint64_t events = 0;        // passed on to the client
-  std::uint64_t bytes = 0;         // payload from the upstream
+  std::uint64_t events = 0;        // of the provider, that the client saw or saw translated
+  std::uint64_t bytes = 0;         // of the body that went to the client
   std::uint64_t bytes_copied = 0;  // payload copied in user space
   bool hold_full = false;          // committed because the hold was full
-  bool error_event = false;        // the provider reported an error inside the stream
+};
+
+// What a piece leads to.
+enum class Due : std::uint8_t {
+  nothing,
+  commit,   // the commit point is reached: commit() is due
+  failure,  // before it, the provider reported a failure: failure() has its words
 };
 
 class Relay {
  public:
-  Relay(io::Io& io, api::AnswerSink& sink) : io_(io), sink_(sink) {}
+  Relay(io::Io& io, api::AnswerSink& sink) : io_(io), sink_(sink), out_(io.blocks()) {}
   Relay(const Relay&) = delete;
   Relay& operator=(const Relay&) = delete;
 
   void start(const RelayOptions& options);
 
-  // A piece of the answer's payload. True when the commit point is reached with it: commit() is
-  // due.
-  [[nodiscard]] bool take(io::Slice piece);
+  // A piece of the answer's payload.
+  [[nodiscard]] Due take(io::Slice piece);
   bool committed() const { return committed_; }
   // Bytes held so far: the length of a plain answer that ended before any commit.
-  std::size_t held_bytes() const { return held_.bytes() + tail_.bytes(); }
-  base::Bytes held_front() { return held_.empty() ? base::Bytes{} : held_.front().view(); }
+  std::size_t held_bytes() const { return held_.bytes() + tail_.bytes() + out_.size(); }
+  // Everything held of a plain answer as one text; copies only what came in pieces. Valid as long
+  // as `scratch` and the hold.
+  base::Bytes held_text(io::Slice& scratch);
+  // The event by which the provider reported a failure before the commit point.
+  base::Bytes failure() const { return failure_.view(); }
 
   // Sends the head and everything held that is whole.
   void commit(const api::AnswerHead& head);
+  // Sends the head and `body` in the place of what is held: a plain answer, translated.
+  void commit_instead(const api::AnswerHead& head, io::Slice body);
+
+  // The provider reported a failure behind the commit point, and the client was told in an event.
+  bool failed() const { return failed_; }
 
   // The upstream's answer is complete as HTTP goes. False: it is a stream that stopped in the
   // middle, and break_off() is due. REQUIRES: committed.
@@ -67,8 +90,6 @@ class Relay {
   // client's dialect) where that is still possible, else by cutting the connection. True when the
   // client was told.
   bool break_off(base::Bytes error_event);
-  // Would a stream be whole if it ended here? (The end marker or a finish reason went out.)
-  bool stream_complete() const { return saw_end_ && !inside_event_; }
 
   // The client is behind: stop reading the upstream until proceed() says otherwise.
   bool full() const { return sink_.queued_bytes() > base::limits::kPauseBytes; }
@@ -78,24 +99,38 @@ class Relay {
   const RelayCounters& counters() const { return counters_; }
 
  private:
-  bool hold_stream(io::Slice piece);
+  Due hold_plain(io::Slice piece);
+  Due hold_stream(io::Slice piece);
+  bool hold_event(base::Bytes event, io::Slice last, Due& due);
+  void hold(io::Slice piece);
   void flow_stream(io::Slice piece);
   void keep_tail(io::Slice rest);
   void end_tail(io::Slice last);
-  void pass_tail();
-  void note_event(base::Bytes event);
-  bool judge_event(base::Bytes event);
+  bool note_event(base::Bytes event);
+  api::EventKind classify(base::Bytes event);
   base::Bytes gathered(base::Bytes last, io::Slice& scratch);
+  void pass(io::Slice piece);
+  // Whether a stream would be whole if it ended here.
+  bool stream_complete() const { return saw_end_ && !inside_event_; }
+
+  // -- translated streams (translated.cc)
+  Due take_translated(io::Slice piece);
+  api::EventKind translate(base::Bytes event);
+  void pass_translated();
+  bool finish_translated();
 
   io::Io& io_;
   api::AnswerSink& sink_;
   RelayOptions options_;
   http::SseSplitter splitter_;
-  io::SliceQueue held_;  // before the commit point: whole events, or the plain body
-  io::SliceQueue tail_;  // of the unfinished event
+  io::SliceQueue held_;   // before the commit point: whole events, or the plain body
+  io::SliceQueue tail_;   // of the unfinished event
+  api::JsonBuilder out_;  // translated events that are held, or about to leave
+  io::Slice failure_;
   RelayCounters counters_;
   bool committed_ = false;
   bool saw_end_ = false;
+  bool failed_ = false;
   bool inside_event_ = false;  // part of an unfinished event went out already
 };
 

@@ -28,7 +28,7 @@ Plan::Plan(const config::Snapshot& snapshot, const HealthView& health, const Req
   std::uint32_t first = UINT32_MAX;
   for (std::size_t i = 0; i < route_.targets.size(); ++i) {
     const std::size_t provider = route_.targets[i].provider;
-    if (!snapshot.providers[provider].takes_client_key || tier(i) >= first) continue;
+    if (!snapshot.providers[provider].takes_client_key || tier(i) >= first || !serves(i)) continue;
     first = tier(i);
     brought_for_ = provider;
   }
@@ -48,7 +48,7 @@ std::uint32_t Plan::tier(std::size_t target) const {
 }
 
 bool Plan::open_to(std::size_t target, std::size_t credential) const {
-  if (tried_[target * kCredentials + credential]) return false;
+  if (tried_[target * kCredentials + credential] || !serves(target)) return false;
   return !request_.brought_key || route_.targets[target].provider == brought_for_;
 }
 

@@ -36,7 +36,7 @@ enum class Stop : std::uint8_t {
   attempts,   // the route's bound
   budget,     // too many retries already, over all requests
   deadline,
-  no_target,  // nobody takes the brought key
+  no_target,  // nobody takes the brought key, or serves what is asked for
 };
 
 struct Step {
@@ -54,6 +54,7 @@ class Plan {
     std::size_t route = 0;     // into Snapshot::routes
     Bytes model;               // as the client named it; must outlive the plan
     bool brought_key = false;  // the client's own key is used instead of a credential
+    std::uint32_t usable = UINT32_MAX;  // by bit: the targets that can serve what is asked for
     Nanos deadline = base::kNever;
     std::uint64_t seed = 0;  // decides among equals
   };
@@ -76,6 +77,8 @@ class Plan {
   void on_abandoned();
 
   std::uint32_t attempts() const { return attempts_; }
+  // An attempt is under way that was not reported on.
+  bool under_way() const { return entry_ != Breaker::Entry::refused; }
 
  private:
   static constexpr std::size_t kCredentials = base::limits::kCredentialsPerProvider;
@@ -83,6 +86,7 @@ class Plan {
 
   std::size_t credential_count(std::size_t target) const;
   std::uint32_t tier(std::size_t target) const;
+  bool serves(std::size_t target) const { return (request_.usable >> target & 1) != 0; }
   bool open_to(std::size_t target, std::size_t credential) const;
   Nanos resting_until(std::size_t target, std::size_t credential, Nanos now) const;
   std::uint64_t pair(std::size_t target, std::size_t credential) const;

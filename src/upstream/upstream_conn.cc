@@ -33,17 +33,12 @@ base::Status UpstreamConn::connect(base::Nanos deadline) {
   return {};
 }
 
-void UpstreamConn::send(AnswerOwner& owner, io::Slice request) {
-  send(owner, std::move(request), io::Slice{});
-}
-
-void UpstreamConn::send(AnswerOwner& owner, io::Slice head, io::Slice body) {
+void UpstreamConn::send(AnswerOwner& owner, WireRequest request) {
   HEADRACE_ASSERT(owner_ == nullptr);
   HEADRACE_ASSERT(state_ == State::connecting || state_ == State::idle);
   owner_ = &owner;
   owner.wire = {};
-  request_head_ = std::move(head);
-  request_body_ = std::move(body);
+  request_ = std::move(request);
   ++requests_;
   parser_.reset();
   in_body_ = answer_started_ = keep_alive_ = false;
@@ -55,8 +50,9 @@ void UpstreamConn::send(AnswerOwner& owner, io::Slice head, io::Slice body) {
 
 void UpstreamConn::flush_request() {
   owner_->wire = {io_.now(), io_.now()};
-  io_.send(socket_, std::move(request_head_));
-  io_.send(socket_, std::move(request_body_));
+  io_.send(socket_, std::move(request_.first));
+  io_.send(socket_, std::move(request_.second));
+  io_.send(socket_, std::move(request_.third));
 }
 
 void UpstreamConn::on_connected(base::Status status) {
@@ -244,8 +240,7 @@ void UpstreamConn::retire(io::CloseHow how) {
   io_.timers().cancel(connect_timer_);
   pool_.note_retired(*this);
   state_ = State::closing;
-  request_head_.reset();
-  request_body_.reset();
+  request_ = {};
   gathered_head_.reset();
   if (socket_.is_closed()) {
     pool_.bury(*this);

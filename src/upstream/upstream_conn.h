@@ -29,6 +29,13 @@ struct WireStamps {
   base::Nanos request_sent = 0;  // its last byte was handed to the kernel
 };
 
+// A request ready for the wire, in up to three pieces, in order. The head ends within the first.
+struct WireRequest {
+  io::Slice first;
+  io::Slice second;
+  io::Slice third;
+};
+
 // The events of one answer, in order: one head, pieces, then exactly one of end and failed. After
 // those two the connection has gone its way and the attempt must not touch it again.
 class AnswerOwner {
@@ -57,10 +64,8 @@ class UpstreamConn final : public io::SocketOwner {
   // Begins to connect to the origin's next address. REQUIRES: just made.
   base::Status connect(base::Nanos deadline);
 
-  // Sends a request (head and body, ready for the wire) when connected and reports the answer to
-  // `owner`. REQUIRES: no request runs.
-  void send(AnswerOwner& owner, io::Slice request);
-  void send(AnswerOwner& owner, io::Slice head, io::Slice body);
+  // Sends a request when connected and reports the answer to `owner`. REQUIRES: no request runs.
+  void send(AnswerOwner& owner, WireRequest request);
   // The attempt is over before its answer: the connection is closed in this turn. No event follows.
   void cancel();
   void pause() { io_.pause(socket_, io::kPauseBackpressure); }
@@ -102,8 +107,7 @@ class UpstreamConn final : public io::SocketOwner {
   io::Socket socket_;
   io::Timer connect_timer_;
   AnswerOwner* owner_ = nullptr;
-  io::Slice request_head_;  // waits for the connection
-  io::Slice request_body_;
+  WireRequest request_;  // waits for the connection
   io::Gather gathered_head_;  // an answer head that came in pieces
   http::H1ResponseParser parser_;
   http::H1Body body_;

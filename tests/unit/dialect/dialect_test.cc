@@ -13,12 +13,22 @@ TEST_CASE("dialects are found by their names") {
   CHECK(find_dialect("openai") == &openai_dialect());
   CHECK(find_dialect("anthropic") == &anthropic_dialect());
   CHECK(find_dialect("gemini") == nullptr);
+}
+
+TEST_CASE("every call of a dialect has a complete table of its answers") {
   for (const Dialect* row : {&openai_dialect(), &anthropic_dialect()}) {
-    CHECK((row->classify_event != nullptr));
-    CHECK((row->ends_stream != nullptr));
-    CHECK((row->scan_event != nullptr));
-    CHECK((row->scan_answer != nullptr));
+    for (const Call call :
+         {Call::chat, Call::completions, Call::embeddings, Call::responses, Call::count_tokens}) {
+      const AnswerTable& answers = answers_of(*row, call);
+      CHECK((answers.events.classify != nullptr));
+      CHECK((answers.events.ends_stream != nullptr));
+      CHECK((answers.events.may_fail != nullptr));
+      CHECK((answers.scan_event != nullptr));
+      CHECK((answers.scan_answer != nullptr));
+    }
   }
+  const AnswerTable& chat = answers_of(openai_dialect(), Call::chat);
+  CHECK(&answers_of(openai_dialect(), Call::responses) != &chat);
 }
 
 TEST_CASE("chat has a path in both dialects, the rest in one") {

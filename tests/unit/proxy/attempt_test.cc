@@ -39,6 +39,11 @@ class Owner final : public proxy::AttemptOwner {
     CHECK_FALSE(attempt.running());
     ended = true;
   }
+  void on_attempt_refused(proxy::Attempt& attempt) override {
+    CHECK(attempt.running());
+    refused = std::string(attempt.relay().failure());
+    attempt.stop();
+  }
   void on_attempt_failed(proxy::Attempt& attempt, base::Error why) override {
     CHECK_FALSE(attempt.running());
     error = why;
@@ -47,6 +52,7 @@ class Owner final : public proxy::AttemptOwner {
   int ready = 0;
   int progress = 0;
   bool ended = false;
+  std::string refused;
   base::Error error;
 };
 
@@ -67,7 +73,11 @@ struct Bench : SimStage {
   void start() {
     base::Result<upstream::UpstreamConn*> conn = pool.acquire(pool.origin("o"), kSecond, false);
     REQUIRE(conn.ok());
-    attempt.start(**conn, route, 5, io::Slice::borrowed("ask\n"), {});
+    aim.route = &route;
+    aim.target_id = 5;
+    if (aim.dialect == nullptr) aim.dialect = &dialect::openai_dialect();
+    attempt.aim(aim);
+    attempt.start(**conn, {io::Slice::borrowed("ask\n"), {}, {}});
     REQUIRE(run_until([&] { return server.count() != 0 && server[0].has("ask\n"); }));
   }
   void answer(std::string_view bytes) {
@@ -82,6 +92,7 @@ struct Bench : SimStage {
   upstream::Pool pool{io, {}};
   proxy::Workshop shop{io, pool, ring, 1, 0, 1};
   config::Route route;
+  proxy::Attempt::Aim aim;
   Sink sink;
   Owner owner;
   proxy::Attempt attempt{shop, owner, sink};
@@ -93,7 +104,7 @@ TEST_CASE("a stream's attempt is ready once, then reports progress, then its end
   Bench bench;
   bench.start();
   CHECK(bench.attempt.running());
-  CHECK(bench.attempt.target() == 5);
+  CHECK(bench.attempt.aimed().target_id == 5);
   bench.answer(kStreamHead + chunk(kRoleEvent));
   CHECK(bench.attempt.is_stream());
   CHECK(bench.owner.ready == 0);
@@ -154,6 +165,72 @@ TEST_CASE("fields beyond their room are left out, the answer goes on") {
                "\r\nrequest-id: r\r\ncontent-length: 0\r\n\r\n");
   CHECK(bench.attempt.forwarded_fields() == "request-id: r\r\n");
   CHECK(bench.owner.ended);
+}
+
+TEST_CASE("a failure that comes as the first event is a refusal, not an answer") {
+  Bench bench;
+  bench.start();
+  const std::string event = "data: {\"error\":{\"message\":\"no\"}}\n\n";
+  bench.answer(kStreamHead + chunk(kRoleEvent + event));
+  CHECK(bench.owner.refused == event);
+  CHECK(bench.owner.ready == 0);
+  CHECK_FALSE(bench.attempt.running());
+}
+
+TEST_CASE("usage is read as it passes, and kept from who did not ask for it") {
+  const std::string usage =
+      R"(data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":2}})"
+      "\n\n";
+  for (const bool wanted : {true, false}) {
+    Bench bench;
+    bench.aim.wants_usage = wanted;
+    bench.start();
+    bench.answer(kStreamHead + chunk(delta("a")) + chunk(usage) + chunk(kDoneEvent) + kLastChunk);
+    CHECK(bench.sink.text == delta("a") + (wanted ? usage : "") + kDoneEvent);
+    CHECK(bench.attempt.usage().of(TokenClass::input) == 3);
+    CHECK(bench.attempt.usage().of(TokenClass::output) == 2);
+  }
+}
+
+TEST_CASE("an answer of the other dialect is translated on its way") {
+  Bench bench;
+  bench.aim.dialect = &dialect::anthropic_dialect();
+  bench.aim.translated = true;
+  bench.start();
+  const auto event = [](std::string_view type, std::string_view rest) {
+    return chunk("event: " + std::string(type) + "\ndata: {\"type\":\"" + std::string(type) + "\"" +
+                 std::string(rest) + "}\n\n");
+  };
+  bench.answer(kStreamHead + event("message_start",
+                                   R"(,"message":{"id":"m","model":"x","usage":{"input_tokens":4}})"));
+  CHECK(bench.owner.ready == 0);
+  bench.answer(event("content_block_start",
+                     R"(,"index":0,"content_block":{"type":"text","text":""})") +
+               event("content_block_delta",
+                     R"(,"index":0,"delta":{"type":"text_delta","text":"Hi"})"));
+  CHECK(bench.owner.ready == 1);
+  CHECK(bench.sink.text.find(R"("content":"Hi")") != std::string::npos);
+  CHECK(bench.sink.text.find("message_start") == std::string::npos);
+  bench.answer(event("message_delta",
+                     R"(,"delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":1})") +
+               event("message_stop", "") + kLastChunk);
+  CHECK(bench.owner.ended);
+  CHECK(bench.attempt.relay().finish());
+  CHECK(bench.sink.text.ends_with("data: [DONE]\n\n"));
+  CHECK(bench.attempt.usage().of(TokenClass::input) == 4);
+}
+
+TEST_CASE("the usage of an answer too long to be held is found at its end") {
+  Bench bench;
+  bench.aim.call = dialect::Call::embeddings;
+  bench.start();
+  const std::string body = R"({"data":[")" + std::string(2 * base::limits::kHoldBytes, 'x') +
+                           R"("],"usage":{"prompt_tokens":77,"total_tokens":77}})";
+  bench.answer(plain_answer(body));
+  REQUIRE(bench.run_until([&] { return bench.owner.ended; }));
+  CHECK(bench.owner.ready == 1);
+  CHECK(bench.sink.text == body);
+  CHECK(bench.attempt.usage().of(TokenClass::input) == 77);
 }
 
 TEST_CASE("a redirect fails the attempt and closes its connection") {

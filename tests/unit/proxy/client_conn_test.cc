@@ -67,9 +67,9 @@ TEST_CASE(
   scene.settle();
   CHECK(scene.provider.count() == 1);
   CHECK(scene.provider[0].count("POST ") == 1);
-  scene.provider[0].send(plain_answer("\"first\""));
+  scene.provider[0].send(plain_answer("{\"first\":1}"));
   CHECK(scene.asked(0, 2));
-  scene.provider[0].send(plain_answer("\"second\""));
+  scene.provider[0].send(plain_answer("{\"second\":1}"));
   CHECK(scene.heard(client, "\"list\""));
   CHECK(client.heard.find("first") < client.heard.find("second"));
   CHECK(client.heard.find("second") < client.heard.find("list"));

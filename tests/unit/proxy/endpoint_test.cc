@@ -8,12 +8,34 @@ namespace headrace::proxy {
 using base::Errc;
 
 TEST_CASE("every path has its endpoint and its place below the provider") {
-  CHECK(match_endpoint("POST", "/v1/chat/completions").endpoint == Endpoint::chat_completions);
-  CHECK(match_endpoint("POST", "/v1/chat/completions").upstream_path == "/chat/completions");
-  CHECK(match_endpoint("POST", "/v1/completions").endpoint == Endpoint::completions);
-  CHECK(match_endpoint("POST", "/v1/completions").upstream_path == "/completions");
-  CHECK(match_endpoint("POST", "/v1/embeddings").endpoint == Endpoint::embeddings);
-  CHECK(match_endpoint("POST", "/v1/embeddings").upstream_path == "/embeddings");
+  struct Row {
+    base::Bytes path;
+    Endpoint endpoint;
+    dialect::Call call;
+    api::Family family;
+  };
+  using api::Family;
+  using dialect::Call;
+  for (const Row& row :
+       {Row{"/v1/chat/completions", Endpoint::chat_completions, Call::chat, Family::openai},
+        {"/v1/completions", Endpoint::completions, Call::completions, Family::openai},
+        {"/v1/embeddings", Endpoint::embeddings, Call::embeddings, Family::openai},
+        {"/v1/responses", Endpoint::responses, Call::responses, Family::openai},
+        {"/v1/messages", Endpoint::messages, Call::chat, Family::anthropic},
+        {"/v1/messages/count_tokens",
+         Endpoint::count_tokens,
+         Call::count_tokens,
+         Family::anthropic}}) {
+    const EndpointMatch match = match_endpoint("POST", row.path);
+    CAPTURE(row.path);
+    CHECK(match.refusal == Errc::ok);
+    CHECK(match.endpoint == row.endpoint);
+    CHECK(match.call == row.call);
+    CHECK(match.family == row.family);
+    CHECK(match.path == row.path);
+    CHECK_FALSE(match.is_local());
+  }
+  CHECK(match_endpoint("GET", "/v1/models").is_local());
   CHECK(match_endpoint("GET", "/v1/models").endpoint == Endpoint::models);
   CHECK(match_endpoint("GET", "/v1/models").refusal == Errc::ok);
 }
@@ -23,6 +45,31 @@ TEST_CASE("one model is asked for by its name, slashes included") {
   CHECK(match.endpoint == Endpoint::model);
   CHECK(match.refusal == Errc::ok);
   CHECK(match.rest == "vendor/name");
+}
+
+TEST_CASE("chat is served by every dialect, anything else by its own") {
+  const dialect::Dialect& openai = dialect::openai_dialect();
+  const dialect::Dialect& anthropic = dialect::anthropic_dialect();
+  const auto served = [](const dialect::Dialect& by, base::Bytes path) {
+    return can_serve(by, match_endpoint("POST", path));
+  };
+  const auto translated = [](const dialect::Dialect& by, base::Bytes path) {
+    return is_translated(by, match_endpoint("POST", path));
+  };
+  for (const base::Bytes path : {"/v1/chat/completions", "/v1/messages"}) {
+    CHECK(served(openai, path));
+    CHECK(served(anthropic, path));
+  }
+  CHECK(translated(anthropic, "/v1/chat/completions"));
+  CHECK(translated(openai, "/v1/messages"));
+  CHECK_FALSE(translated(openai, "/v1/chat/completions"));
+  CHECK_FALSE(translated(anthropic, "/v1/messages"));
+  for (const base::Bytes path : {"/v1/embeddings", "/v1/responses", "/v1/completions"}) {
+    CHECK(served(openai, path));
+    CHECK_FALSE(served(anthropic, path));
+  }
+  CHECK(served(anthropic, "/v1/messages/count_tokens"));
+  CHECK_FALSE(served(openai, "/v1/messages/count_tokens"));
 }
 
 TEST_CASE("the wrong method is told which one is right") {

@@ -76,14 +76,41 @@ TEST_CASE("a plain answer is held until it is whole and then says its length") {
   CHECK_FALSE(client.has("transfer-encoding"));
 }
 
-TEST_CASE("a provider's refusal goes on in its own words") {
+TEST_CASE("what is the client's own fault comes back in the provider's own words, byte for byte") {
   GatewayScene scene;
   Talker& client = scene.ask(chat());
   REQUIRE(scene.asked());
-  scene.provider[0].send(plain_answer("{\"error\":\"slow down\"}", 429, "retry-after: 7\r\n"));
+  scene.provider[0].send(plain_answer("{ \"error\":\"no such field\" }", 422));
+  REQUIRE(scene.heard(client, "{ \"error\":\"no such field\" }"));
+  CHECK(client.heard.starts_with("HTTP/1.1 422 "));
+  CHECK(client.has("x-should-retry: false\r\n"));
+}
+
+TEST_CASE("a refusal that nobody else can mend is told in the provider's words, in one shape") {
+  GatewayScene scene;
+  Talker& client = scene.ask(chat());
+  REQUIRE(scene.asked());
+  scene.provider[0].send(plain_answer(
+      "{\"error\":\"slow down\"}", 429, "retry-after: 7\r\nx-should-retry: false\r\n"));
   REQUIRE(scene.heard(client, "slow down"));
   CHECK(client.heard.starts_with("HTTP/1.1 429 "));
   CHECK(client.has("retry-after: 7\r\n"));
+  CHECK(client.has("\"type\":\"rate_limit_error\""));
+  CHECK(client.count("x-should-retry: false\r\n") == 1);
+}
+
+TEST_CASE("a provider that asks for patience gets it, where the deadline allows") {
+  GatewayScene scene;
+  Talker& client = scene.ask(chat(false));
+  REQUIRE(scene.asked());
+  scene.provider[0].send(plain_answer("{}", 429, "retry-after: 7\r\n"));
+  scene.run_for(6 * kSecond);
+  CHECK(scene.provider[0].count("POST") == 1);
+  scene.run_for(2 * kSecond);
+  REQUIRE(scene.asked(0, 2));
+  scene.provider[0].send(plain_answer("{\"a\":1}"));
+  REQUIRE(scene.heard(client, "{\"a\":1}"));
+  CHECK(client.heard.starts_with("HTTP/1.1 200 "));
 }
 
 TEST_CASE("nothing of a stream is seen before its first useful event") {
@@ -201,15 +228,15 @@ TEST_CASE("a stale connection costs one retry that the client does not notice") 
   GatewayScene scene;
   Talker& client = scene.ask(chat(false));
   REQUIRE(scene.asked());
-  scene.provider[0].send(plain_answer("1"));
-  REQUIRE(scene.heard(client, "\r\n\r\n1"));
+  scene.provider[0].send(plain_answer("{\"a\":1}"));
+  REQUIRE(scene.heard(client, "\r\n\r\n{\"a\":1}"));
   client.send(chat(false));
   REQUIRE(scene.asked(0, 2));
   scene.provider[0].reset();
   REQUIRE(scene.asked(1));
   SUBCASE("which may be answered") {
-    scene.provider[1].send(plain_answer("2"));
-    REQUIRE(scene.heard(client, "\r\n\r\n2"));
+    scene.provider[1].send(plain_answer("{\"a\":2}"));
+    REQUIRE(scene.heard(client, "\r\n\r\n{\"a\":2}"));
     CHECK(client.count("HTTP/1.1 200 OK") == 2);
     CHECK(client.has("x-headrace-attempts: 2\r\n"));
   }
@@ -227,7 +254,7 @@ TEST_CASE("a retry on a fresh connection passes every pooled one by") {
   GatewayScene scene;
   for (int i = 0; i < 3; ++i) scene.ask(chat(false));
   REQUIRE(scene.asked(2));
-  for (std::size_t i = 0; i < 3; ++i) scene.provider[i].send(plain_answer("1"));
+  for (std::size_t i = 0; i < 3; ++i) scene.provider[i].send(plain_answer("{\"a\":1}"));
   scene.settle();
   Talker& client = scene.ask(chat(false));
   REQUIRE(scene.run_until([&] {
@@ -239,8 +266,8 @@ TEST_CASE("a retry on a fresh connection passes every pooled one by") {
     if (scene.provider[i].count("POST") == 2) scene.provider[i].reset();
   }
   REQUIRE(scene.asked(3));
-  scene.provider[3].send(plain_answer("2"));
-  CHECK(scene.heard(client, "\r\n\r\n2"));
+  scene.provider[3].send(plain_answer("{\"a\":2}"));
+  CHECK(scene.heard(client, "\r\n\r\n{\"a\":2}"));
 }
 
 TEST_CASE("a provider that cannot be reached is told with its cause") {

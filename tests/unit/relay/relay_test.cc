@@ -71,9 +71,9 @@ struct Bench {
 
   void start(bool stream) {
     relay.start({.stream = stream,
-                 .classify = dialect::classify_chat_event,
-                 .ends_stream = dialect::ends_chat_stream,
-                 .reasoning_commits = false});
+                 .events = {dialect::classify_chat_event,
+                            dialect::ends_chat_stream,
+                            dialect::chat_may_fail}});
   }
   // As a receive would bring it, in as many buffers as it takes.
   bool feed(std::string_view bytes) {
@@ -83,9 +83,15 @@ struct Bench {
       REQUIRE(buffer != nullptr);
       const std::size_t count = std::min(bytes.size(), upstreams.buffer_bytes());
       std::memcpy(upstreams.landing(*buffer), bytes.data(), count);
-      if (relay.take(upstreams.received(*buffer, count))) {
-        due = true;
-        relay.commit({});
+      switch (relay.take(upstreams.received(*buffer, count))) {
+        case relay::Due::commit:
+          due = true;
+          relay.commit({});
+          break;
+        case relay::Due::failure:
+          return false;
+        case relay::Due::nothing:
+          break;
       }
       bytes.remove_prefix(count);
     }
@@ -245,11 +251,103 @@ TEST_CASE("a plain answer that breaks after its commit is cut, never completed")
   CHECK_FALSE(bench.sink.finished);
 }
 
-TEST_CASE("an error event commits, so that the client reads the provider's own words") {
+TEST_CASE("an error event before anything useful is a failure, and keeps its words") {
   Bench bench;
   bench.start(true);
-  CHECK(bench.feed(kError));
-  CHECK(bench.relay.counters().error_event);
+  CHECK_FALSE(bench.feed(kRole + kError));
+  CHECK_FALSE(bench.sink.begun);
+  CHECK(bench.relay.failure() == kError);
+}
+
+TEST_CASE("an error event behind the commit point passes on and ends the stream") {
+  for (const bool together : {false, true}) {
+    Bench bench;
+    bench.start(true);
+    if (together) {
+      CHECK(bench.feed(kHello + kError));
+    } else {
+      CHECK(bench.feed(kHello));
+      bench.feed(kError);
+    }
+    CHECK(bench.relay.failed());
+    CHECK(bench.relay.finish());
+    CHECK(bench.sink.text() == kHello + kError);
+    CHECK(bench.sink.finished);
+  }
+}
+
+TEST_CASE("a broken connection behind an error event needs no second one") {
+  Bench bench;
+  bench.start(true);
+  CHECK(bench.feed(kHello + kError + kWorld.substr(0, 9)));
+  CHECK(bench.relay.finish_broken());
+  CHECK(bench.relay.failed());
+  CHECK(bench.sink.text() == kHello + kError);
+}
+
+namespace {
+
+// Reads along, and keeps back what has a word in it.
+struct Watch final : api::AnswerWatch {
+  bool see_event(base::Bytes event) override {
+    ++events;
+    return event.find("usage") == base::Bytes::npos;
+  }
+  void see_piece(base::Bytes piece) override { pieces += piece; }
+  int events = 0;
+  std::string pieces;
+};
+
+}  // namespace
+
+TEST_CASE("an event that is kept back leaves no gap, however the stream is cut") {
+  const std::string kUsage = "data: {\"choices\":[],\"usage\":{}}\n\n";
+  const std::string stream = kUsage + kHello + kUsage + kWorld + kStop + kUsage + kDone;
+  for (std::size_t cut = 0; cut <= stream.size(); ++cut) {
+    Watch watch;
+    Bench bench;
+    bench.relay.start({.stream = true,
+                       .events = {dialect::classify_chat_event,
+                                  dialect::ends_chat_stream,
+                                  dialect::chat_may_fail},
+                       .watch = &watch});
+    bench.feed(stream.substr(0, cut));
+    bench.feed(stream.substr(cut));
+    CHECK(bench.relay.finish());
+    CHECK(bench.sink.text() == kHello + kWorld + kStop + kDone);
+    CHECK(watch.events == 7);
+    CHECK(bench.relay.counters().events == 4);
+    CHECK(bench.relay.counters().bytes == bench.sink.text().size());
+  }
+}
+
+TEST_CASE("what flows of a plain answer that is too long is shown to the watch") {
+  Watch watch;
+  Bench bench;
+  bench.relay.start({.watch = &watch, .hold_bytes = 100});
+  CHECK(bench.feed(std::string(100, 'a')));
+  bench.feed("usage");
+  CHECK(bench.relay.finish());
+  CHECK(watch.pieces == "usage");
+  CHECK(bench.sink.text() == std::string(100, 'a') + "usage");
+}
+
+TEST_CASE("a plain answer is read as one text, whole or in pieces") {
+  Bench bench;
+  bench.relay.start({});
+  bench.feed("one");
+  {
+    io::Slice scratch;
+    CHECK(bench.relay.held_text(scratch) == "one");
+    CHECK(scratch.empty());
+  }
+  const std::string more(3 * bench.upstreams.buffer_bytes(), 'x');
+  bench.feed(more);
+  io::Slice scratch;
+  CHECK(bench.relay.held_text(scratch) == "one" + more);
+  bench.relay.commit_instead({}, bench.io.blocks().copy_of("another"));
+  CHECK(bench.relay.finish());
+  CHECK(bench.sink.text() == "another");
 }
 
 TEST_CASE("the relay is full above the pause mark and goes on below the resume mark") {

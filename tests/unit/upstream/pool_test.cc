@@ -44,7 +44,7 @@ struct Bench : SimStage {
   UpstreamConn& take(Asker& asker, bool fresh = false) {
     base::Result<UpstreamConn*> conn = pool.acquire(origin, kSecond, fresh);
     REQUIRE(conn.ok());
-    (*conn)->send(asker, io::Slice::borrowed("ask\n"));
+    (*conn)->send(asker, {io::Slice::borrowed("ask\n"), {}, {}});
     settle();
     return **conn;
   }
@@ -205,7 +205,7 @@ TEST_CASE("the counters say what the connections do") {
   base::Result<UpstreamConn*> conn = bench.pool.acquire(bench.origin, kSecond, false);
   REQUIRE(conn.ok());
   CHECK(bench.pool.counters().connecting == 1);
-  (*conn)->send(asker, io::Slice::borrowed("ask\n"));
+  (*conn)->send(asker, {io::Slice::borrowed("ask\n"), {}, {}});
   bench.settle();
   CHECK(bench.pool.counters().connecting == 0);
   CHECK(bench.pool.counters().busy == 1);

@@ -69,7 +69,7 @@ struct Bench : SimStage {
   UpstreamConn& ask(Asker& asker) {
     base::Result<UpstreamConn*> conn = pool.acquire(origin, kSecond, false);
     REQUIRE(conn.ok());
-    (*conn)->send(asker, io::Slice::borrowed("ask\n"));
+    (*conn)->send(asker, {io::Slice::borrowed("ask\n"), {}, {}});
     return **conn;
   }
   // The server answers the request number `n` of its connection `i`.
@@ -401,7 +401,7 @@ TEST_CASE("a connection whose answer came before its request was sent is not use
   Asker asker;
   base::Result<UpstreamConn*> conn = bench.pool.acquire(bench.origin, kSecond, false);
   REQUIRE(conn.ok());
-  (*conn)->send(asker, io::Slice::borrowed("ask\n"), io::Slice::borrowed(huge));
+  (*conn)->send(asker, {io::Slice::borrowed("ask\n"), io::Slice::borrowed(huge), {}});
   REQUIRE(bench.run_until([&] { return bench.server.count() == 1; }));
   bench.server[0].set_reading(false);
   bench.run_for(10 * kMillisecond);

@@ -1,0 +1,20 @@
+// Client: whom an exchange answers. It frames what the exchange says in the protocol of its
+// connection; the exchange knows nothing of that, and it nothing of models or upstreams.
+#pragma once
+
+#include "api/answer_sink.h"
+
+namespace headrace::proxy {
+
+class Client : public api::AnswerSink {
+ public:
+  // The exchange is settled; this call ends it.
+  virtual void on_exchange_end() = 0;
+  // The request is not the first of its connection.
+  virtual bool used_before() const = 0;
+
+ protected:
+  ~Client() = default;
+};
+
+}  // namespace headrace::proxy
