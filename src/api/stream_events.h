@@ -32,11 +32,6 @@ struct EventTable {
   bool (*may_fail)(Bytes event) = nullptr;
 };
 
-// False when an event certainly does not report a failure; else ClassifyEvent decides. As cheap. An
-// event that ends its stream may report one as well (a finish reason that says so) without being
-// seen here.
-using MayFail = bool (*)(Bytes event);
-
 constexpr bool commits(EventKind kind, bool reasoning_commits) {
   return kind == EventKind::useful || kind == EventKind::finish || kind == EventKind::done ||
          (kind == EventKind::reasoning && reasoning_commits);

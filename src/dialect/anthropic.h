@@ -10,14 +10,14 @@ namespace headrace::dialect {
 
 using base::Bytes;
 
-// An api::ClassifyEvent.
+// For EventTable::classify.
 api::EventKind classify_message_event(Bytes event, char* scratch);
 
-// An api::EndsStream: message_stop, or a message_delta with a stop reason. It searches every event
-// for words and reads the few that have them.
+// For EventTable::ends_stream: message_stop, or a message_delta with a stop reason. It searches
+// every event for words and reads the few that have them.
 bool ends_message_stream(Bytes event);
 
-// An api::MayFail.
+// For EventTable::may_fail.
 bool message_may_fail(Bytes event);
 
 }  // namespace headrace::dialect

@@ -41,8 +41,7 @@ inline bool text_is(const json::FoundValue& value, Bytes object, Bytes expected)
 }
 
 inline bool has_elements(const json::FoundValue& value, Bytes object) {
-  return value.type == json::Type::array &&
-         json::ArrayWalk(value.text(object)).next().has_value();
+  return value.type == json::Type::array && json::ArrayWalk(value.text(object)).next().has_value();
 }
 
 // An `error` member that reports one.

@@ -11,14 +11,14 @@ namespace headrace::dialect {
 
 using base::Bytes;
 
-// An api::ClassifyEvent.
+// For EventTable::classify.
 api::EventKind classify_chat_event(Bytes event, char* scratch);
 
-// An api::EndsStream. A scan, not a parse: it looks for the end marker and for a `finish_reason`
-// key with a value that is neither null nor empty.
+// For EventTable::ends_stream. A scan, not a parse: it looks for the end marker and for a
+// `finish_reason` key with a value that is neither null nor empty.
 bool ends_chat_stream(Bytes event);
 
-// An api::MayFail.
+// For EventTable::may_fail.
 bool chat_may_fail(Bytes event);
 
 // A chunk that carries usage and nothing else: no choice, an object `usage`, no error. A client

@@ -44,8 +44,8 @@ EventKind kind_of_part(Bytes part) {
   const bool speaks = has_text(found[kText]) || has_text(found[kRefusal]) ||
                       has_text(found[kTranscript]) || has_text(found[kData]);
   if (!speaks) return EventKind::quiet;
-  const bool thinks = text_is(found[kType], part, "reasoning_text") ||
-                      text_is(found[kType], part, "summary_text");
+  const bool thinks =
+      text_is(found[kType], part, "reasoning_text") || text_is(found[kType], part, "summary_text");
   return thinks ? EventKind::reasoning : EventKind::useful;
 }
 
@@ -87,8 +87,8 @@ EventKind kind_of_progress(Bytes type, Bytes data) {
   const Members members(data, kKeys);
   const auto& found = members.found;
   const bool is_known = type.starts_with("response.");
-  const bool speaks = has_text(found[kDelta]) ||
-                      (is_known && type.ends_with(".done") && repeats_words(data));
+  const bool speaks =
+      has_text(found[kDelta]) || (is_known && type.ends_with(".done") && repeats_words(data));
   if (speaks) {
     return type.starts_with("response.reasoning") ? EventKind::reasoning : EventKind::useful;
   }

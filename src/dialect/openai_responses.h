@@ -10,15 +10,16 @@ namespace headrace::dialect {
 
 using base::Bytes;
 
-// An api::ClassifyEvent.
+// For EventTable::classify.
 api::EventKind classify_response_event(Bytes event, char* scratch);
 
-// An api::EndsStream: response.completed, response.incomplete, an end marker. Events that say their
-// type in front (all of OpenAI's) are judged by their first bytes, so the first piece of one that is
-// too long to be gathered will do.
+// For EventTable::ends_stream: response.completed, response.incomplete, an end marker. Events that
+// say their type in front (all of OpenAI's) are judged by their first bytes, so the first piece of
+// one that is too long to be gathered will do.
 bool ends_response_stream(Bytes event);
 
-// An api::MayFail: `error`, response.failed, an error object. By the first bytes like the above.
+// For EventTable::may_fail: `error`, response.failed, an error object. By the first bytes like the
+// above.
 bool response_may_fail(Bytes event);
 
 }  // namespace headrace::dialect

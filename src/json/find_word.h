@@ -33,7 +33,9 @@ struct Word {
   std::size_t second;
 
   // REQUIRES: both places lie in the word.
-  constexpr Word(const char (&literal)[kLiteralSize], std::size_t first_place, std::size_t second_place)
+  constexpr Word(const char (&literal)[kLiteralSize],
+                 std::size_t first_place,
+                 std::size_t second_place)
       : first(first_place), second(second_place) {
     std::copy_n(literal, kSize, bytes.begin());
   }

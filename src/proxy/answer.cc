@@ -41,8 +41,7 @@ void Exchange::commit_translated(base::Bytes answer) {
   dialect::AnswerTranslation translation;
   translation.created = static_cast<std::int64_t>(shop_.io.wall_clock() / 1'000'000'000);
   api::JsonBuilder out(shop_.io.blocks());
-  const base::Status done =
-      shop_.translator.answer(dialect().family, answer, translation, out);
+  const base::Status done = shop_.translator.answer(dialect().family, answer, translation, out);
   if (!done) return fail(done.error());
   attempt_.set_usage(translation.usage);
   overhead_ += shop_.io.clock() - shop_.io.now();
@@ -69,7 +68,8 @@ void Exchange::take_refusal(std::uint16_t status, base::Bytes words) {
   }
   dialect::ProviderError said = shop_.translator.error(status, body);
   const base::Bytes secret = credential();
-  keeps_body_back_ = brought_key_.empty() && !secret.empty() && words.find(secret) != base::Bytes::npos;
+  keeps_body_back_ =
+      brought_key_.empty() && !secret.empty() && words.find(secret) != base::Bytes::npos;
   if (keeps_body_back_) said.message = {};
   said_ = &said;
   fail(base::upstream_error(Errc::upstream_status));  // may end this object
@@ -186,12 +186,11 @@ void Exchange::reply_refused(const policy::Refusal& refusal, base::Error error) 
   char body[api::kErrorBodyBytes];
   char fields[128 + policy::kRateFieldsBytes];
   char* next = base::write_bytes(fields, "content-type: application/json\r\n");
-  const base::Bytes rates =
-      policy::write_rate_fields(*caller_.key->limits,
-                                caller_.key->bounds,
-                                shop_.io.now(),
-                                &refusal,
-                                {next, policy::kRateFieldsBytes});
+  const base::Bytes rates = policy::write_rate_fields(*caller_.key->limits,
+                                                      caller_.key->bounds,
+                                                      shop_.io.now(),
+                                                      &refusal,
+                                                      {next, policy::kRateFieldsBytes});
   const base::Bytes said = api::write_error_body(endpoint_.family, error, detail_, body);
   reply(api::http_status_of(error, detail_, endpoint_.family),
         {fields, static_cast<std::size_t>(next - fields) + rates.size()},
@@ -247,10 +246,8 @@ void Exchange::reply_provider_error(const dialect::ProviderError& said, bool abo
 }
 
 void Exchange::answer_models() {
-  const base::Bytes id =
-      endpoint_.endpoint == Endpoint::model ? body_.view() : base::Bytes{};
-  io::Slice list =
-      write_models(snapshot(), caller_, endpoint_.family, id, shop_.io.blocks());
+  const base::Bytes id = endpoint_.endpoint == Endpoint::model ? body_.view() : base::Bytes{};
+  io::Slice list = write_models(snapshot(), caller_, endpoint_.family, id, shop_.io.blocks());
   if (list.empty()) {
     detail_.model = id;
     return reply_error(base::client_error(Errc::no_such_model));

@@ -23,15 +23,15 @@ constexpr std::array<Bytes, 3> kRatePrefixes = {
 
 template <std::size_t Count>
 bool is_one_of(Bytes name, const std::array<Bytes, Count>& names) {
-  return std::any_of(names.begin(), names.end(), [&](Bytes known) {
-    return base::equals_lowered(name, known);
-  });
+  return std::any_of(
+      names.begin(), names.end(), [&](Bytes known) { return base::equals_lowered(name, known); });
 }
 
 template <std::size_t Count>
 bool begins_like(Bytes name, const std::array<Bytes, Count>& prefixes) {
   return std::any_of(prefixes.begin(), prefixes.end(), [&](Bytes prefix) {
-    return name.size() > prefix.size() && base::equals_lowered(name.substr(0, prefix.size()), prefix);
+    return name.size() > prefix.size() &&
+           base::equals_lowered(name.substr(0, prefix.size()), prefix);
   });
 }
 

@@ -114,8 +114,8 @@ void Attempt::start_relay() {
     options.watch = this;
   } else if (is_stream_) {
     const auto created = static_cast<std::int64_t>(shop_.io.wall_clock() / 1'000'000'000);
-    filter_ = &filter_place_.start(shop_.io.blocks(),
-                                   {aim_.dialect->family, created, aim_.wants_usage});
+    filter_ =
+        &filter_place_.start(shop_.io.blocks(), {aim_.dialect->family, created, aim_.wants_usage});
     options.filter = filter_;
   } else {
     options.hold_bytes = limits::kTranslatedAnswerBytes;

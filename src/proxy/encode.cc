@@ -29,8 +29,9 @@ Attempt::Aim Exchange::aim() const {
 base::Bytes Exchange::credential() const {
   if (!brought_key_.empty()) return brought_key_.view();
   const auto& credentials = provider().credentials;
-  return choice_.credential < credentials.size() ? base::Bytes(credentials[choice_.credential].api_key)
-                                                 : base::Bytes(provider().api_key);
+  return choice_.credential < credentials.size()
+             ? base::Bytes(credentials[choice_.credential].api_key)
+             : base::Bytes(provider().api_key);
 }
 
 base::Status Exchange::write_request() {
@@ -52,9 +53,10 @@ void Exchange::edit_request(RequestFacts& facts) {
   json::EditList edits(scratch);
   api::ChatEdits wanted;
   wanted.model = target().model;
-  const bool reports = endpoint_.call == dialect::Call::chat ||
-                       endpoint_.call == dialect::Call::completions;
-  wanted.reports_usage = reports && endpoint_.family == api::Family::openai && provider().reports_usage;
+  const bool reports =
+      endpoint_.call == dialect::Call::chat || endpoint_.call == dialect::Call::completions;
+  wanted.reports_usage =
+      reports && endpoint_.family == api::Family::openai && provider().reports_usage;
   api::edit_chat_request(body_.view(), asked_, wanted, edits);
   HEADRACE_ASSERT(edits.ok());  // the model's name is bounded, and so is the number of edits
 

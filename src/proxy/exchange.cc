@@ -102,9 +102,9 @@ base::Status Exchange::identify(const http::RequestHead& head,
     brought_key_ = shop_.io.blocks().copy_of(caller_.brought);
     return {};
   }
-  const bool small = head.framing == http::Framing::none ||
-                     (head.framing == http::Framing::length &&
-                      head.content_length <= limits::kRefusedBodyBytes);
+  const bool small =
+      head.framing == http::Framing::none ||
+      (head.framing == http::Framing::length && head.content_length <= limits::kRefusedBodyBytes);
   if (!small || head.expect_continue) return caller.error();
   refused_ = caller.error();
   return {};
@@ -154,8 +154,8 @@ void Exchange::admit() {
     return fail(base::gateway_error(Errc::overloaded));  // rather than lose its record
   }
   total_deadline_ = began_ + route_->total_timeout;
-  const bool answers_in_tokens = endpoint_.call != dialect::Call::embeddings &&
-                                 endpoint_.call != dialect::Call::count_tokens;
+  const bool answers_in_tokens =
+      endpoint_.call != dialect::Call::embeddings && endpoint_.call != dialect::Call::count_tokens;
   const std::uint64_t tokens =
       policy::estimate_tokens(body_.size(), answers_in_tokens ? asked_.max_tokens : 1);
   policy::Refusal refusal;
@@ -187,7 +187,8 @@ void Exchange::pick() {
   plan_.emplace(snapshot(), live_->rules->health, request);
   const route::Step step = plan_->begin(shop_.io.now());
   if (step.kind != route::Step::Kind::give_up) return follow(step);
-  if (step.stop == route::Stop::deadline) return reply_error(base::upstream_error(Errc::total_timeout));
+  if (step.stop == route::Stop::deadline)
+    return reply_error(base::upstream_error(Errc::total_timeout));
   detail_.reason = "No provider of this model takes a key of your own.";
   reply_error(base::client_error(Errc::invalid_key));
 }

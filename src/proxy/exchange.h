@@ -86,7 +86,9 @@ class Exchange final : public AttemptOwner {
   bool key_limited() const;
 
   // -- reading and picking
-  base::Status identify(const http::RequestHead& head, const http::Fields& fields, base::Bytes text);
+  base::Status identify(const http::RequestHead& head,
+                        const http::Fields& fields,
+                        base::Bytes text);
   void keep_request(const api::ChatRequest& request);
   std::uint32_t usable_targets() const;
   void follow(const route::Step& step);
@@ -132,19 +134,19 @@ class Exchange final : public AttemptOwner {
   EndpointMatch endpoint_;
   io::Slice request_fields_;  // of the client's head, that go on to a provider of its family
   policy::Caller caller_;
-  io::Slice brought_key_;    // caller_.brought, which was a view into the head
-  base::Error refused_{};    // what the reply will say once the body is here
-  api::ChatRequest asked_;   // views into body_, and perhaps model_text_
-  io::Slice model_text_;     // a model's name that had to be unescaped
+  io::Slice brought_key_;   // caller_.brought, which was a view into the head
+  base::Error refused_{};   // what the reply will say once the body is here
+  api::ChatRequest asked_;  // views into body_, and perhaps model_text_
+  io::Slice model_text_;    // a model's name that had to be unescaped
   const config::Route* route_ = nullptr;
   policy::Ticket ticket_;
   std::optional<route::Plan> plan_;
   route::Choice choice_;
-  io::Slice dropped_fields_;  // a field line: what a translation left out
+  io::Slice dropped_fields_;       // a field line: what a translation left out
   upstream::WireRequest request_;  // from encoding to acquiring
   Attempt attempt_;
   const dialect::ProviderError* said_ = nullptr;  // what the failure at hand is about, for fail()
-  bool keeps_body_back_ = false;  // the provider's refusal holds a secret of ours
+  bool keeps_body_back_ = false;                  // the provider's refusal holds a secret of ours
   io::Timer timer_;  // the nearest of the deadlines, or the end of a wait
   meter::Meter meter_;
   api::ErrorDetail detail_;

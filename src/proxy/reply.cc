@@ -124,9 +124,7 @@ void write_answer_facts(http::H1Writer& writer, const AnswerFacts& facts) {
   if (facts.final_failure) writer.raw("x-should-retry: false\r\n");
 }
 
-base::Bytes write_error_fields(std::span<char> out,
-                               base::Error error,
-                               base::Bytes allow) {
+base::Bytes write_error_fields(std::span<char> out, base::Error error, base::Bytes allow) {
   http::H1Writer writer(out.data(), out.size());
   writer.raw("content-type: application/json\r\n");
   if (error.code == base::Errc::method_not_allowed) writer.field("allow", allow);
@@ -142,7 +140,7 @@ io::Slice write_models(const config::Snapshot& snapshot,
                        api::Family family,
                        base::Bytes id,
                        io::BlockPool& blocks) {
-  constexpr std::size_t kPerModel = 256;  // beside the name
+  constexpr std::size_t kPerModel = 256;                                  // beside the name
   const std::size_t escaped = family == api::Family::anthropic ? 12 : 6;  // times, at the most
   std::size_t room = 2 * kPerModel + id.size() * escaped;
   for (const config::Route& route : snapshot.routes) room += kPerModel + route.model.size() * 18;
@@ -174,7 +172,8 @@ io::Slice write_models(const config::Snapshot& snapshot,
   }
   writer.raw("]");
   if (family == api::Family::anthropic) {
-    for (const auto& [key, name] : {std::pair{R"(,"first_id":)", first}, {R"(,"last_id":)", last}}) {
+    for (const auto& [key, name] :
+         {std::pair{R"(,"first_id":)", first}, {R"(,"last_id":)", last}}) {
       char text[base::limits::kModelNameBytes * 6 + 8];
       json::Writer value({text, sizeof text});
       name.empty() ? value.null() : value.string(name);

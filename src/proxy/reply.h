@@ -66,7 +66,8 @@ base::Bytes write_error_fields(std::span<char> out, base::Error error, base::Byt
 inline constexpr std::size_t kAnswerFieldsBytes = 3584;
 
 // GET /v1/models in the words of `family`: the names that routes serve and the caller may use; with
-// `id`, that one alone (an empty slice when there is none). Globs are not listed: they are no names.
+// `id`, that one alone (an empty slice when there is none). Globs are not listed: they are no
+// names.
 io::Slice write_models(const config::Snapshot& snapshot,
                        const policy::Caller& caller,
                        api::Family family,

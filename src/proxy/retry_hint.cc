@@ -32,19 +32,19 @@ std::optional<std::int64_t> parse_http_date(base::Bytes text) {
     return std::nullopt;
   }
   const std::size_t month = kMonths.find(text.substr(8, 3));
-  const std::array<std::optional<std::uint64_t>, 5> parts = {base::parse_decimal(text.substr(5, 2)),
-                                                             base::parse_decimal(text.substr(12, 4)),
-                                                             base::parse_decimal(text.substr(17, 2)),
-                                                             base::parse_decimal(text.substr(20, 2)),
-                                                             base::parse_decimal(text.substr(23, 2))};
+  const std::array<std::optional<std::uint64_t>, 5> parts = {
+      base::parse_decimal(text.substr(5, 2)),
+      base::parse_decimal(text.substr(12, 4)),
+      base::parse_decimal(text.substr(17, 2)),
+      base::parse_decimal(text.substr(20, 2)),
+      base::parse_decimal(text.substr(23, 2))};
   if (month == base::Bytes::npos || month % 3 != 0) return std::nullopt;
   if (!std::all_of(parts.begin(), parts.end(), [](const auto& part) { return part.has_value(); })) {
     return std::nullopt;
   }
-  const std::chrono::year_month_day date{
-      std::chrono::year(static_cast<int>(*parts[1])),
-      std::chrono::month(static_cast<unsigned>(month / 3 + 1)),
-      std::chrono::day(static_cast<unsigned>(*parts[0]))};
+  const std::chrono::year_month_day date{std::chrono::year(static_cast<int>(*parts[1])),
+                                         std::chrono::month(static_cast<unsigned>(month / 3 + 1)),
+                                         std::chrono::day(static_cast<unsigned>(*parts[0]))};
   if (!date.ok() || *parts[2] > 23 || *parts[3] > 59 || *parts[4] > 60) return std::nullopt;
   const std::int64_t days = std::chrono::sys_days(date).time_since_epoch().count();
   return days * 86400 + static_cast<std::int64_t>(*parts[2] * 3600 + *parts[3] * 60 + *parts[4]);

@@ -27,8 +27,9 @@ Rules::Rules(config::Snapshot configured,
     first_target_.push_back(static_cast<std::uint32_t>(target_prices_.size()));
     for (const config::Target& target : route.targets) {
       const std::string& model = target.model;
-      target_prices_.push_back(model.empty() ? meter::Price{}
-                                             : prices_->find(snapshot.providers[target.provider].name, model));
+      target_prices_.push_back(
+          model.empty() ? meter::Price{}
+                        : prices_->find(snapshot.providers[target.provider].name, model));
     }
   }
 }

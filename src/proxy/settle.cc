@@ -13,7 +13,8 @@ void Exchange::settle() {
   if (attempts_noted_ != attempts_) note_attempt(error_);
   note_request();
   // A request that was answered without a word on its usage used what was reserved for it.
-  if (used_tokens_ == 0 && status_ == 200 && attempts_ != 0) used_tokens_ = ticket_.reserved_tokens();
+  if (used_tokens_ == 0 && status_ == 200 && attempts_ != 0)
+    used_tokens_ = ticket_.reserved_tokens();
   ticket_.settle(used_tokens_, shop_.io.now());
   if (attempt_.is_stream() && attempt_.relay().committed()) --shop_.tally.streams_open;
   request_ = {};

@@ -19,7 +19,8 @@ void Relay::start(const RelayOptions& options) {
 
 Due Relay::take(io::Slice piece) {
   if (options_.filter != nullptr) return take_translated(std::move(piece));
-  if (!committed_) return options_.stream ? hold_stream(std::move(piece)) : hold_plain(std::move(piece));
+  if (!committed_)
+    return options_.stream ? hold_stream(std::move(piece)) : hold_plain(std::move(piece));
   if (options_.stream) {
     flow_stream(std::move(piece));
   } else {
@@ -32,8 +33,8 @@ Due Relay::take(io::Slice piece) {
 // -- before the commit point
 
 void Relay::hold(io::Slice piece) {
-  counters_.bytes_copied += io::push_compact(
-      held_, std::move(piece), io_.blocks(), io_.receive_pool(io::Side::upstream));
+  counters_.bytes_copied +=
+      io::push_compact(held_, std::move(piece), io_.blocks(), io_.receive_pool(io::Side::upstream));
 }
 
 Due Relay::hold_plain(io::Slice piece) {

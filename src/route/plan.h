@@ -51,9 +51,9 @@ struct Step {
 class Plan {
  public:
   struct Request {
-    std::size_t route = 0;     // into Snapshot::routes
-    Bytes model;               // as the client named it; must outlive the plan
-    bool brought_key = false;  // the client's own key is used instead of a credential
+    std::size_t route = 0;              // into Snapshot::routes
+    Bytes model;                        // as the client named it; must outlive the plan
+    bool brought_key = false;           // the client's own key is used instead of a credential
     std::uint32_t usable = UINT32_MAX;  // by bit: the targets that can serve what is asked for
     Nanos deadline = base::kNever;
     std::uint64_t seed = 0;  // decides among equals

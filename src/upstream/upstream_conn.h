@@ -107,7 +107,7 @@ class UpstreamConn final : public io::SocketOwner {
   io::Socket socket_;
   io::Timer connect_timer_;
   AnswerOwner* owner_ = nullptr;
-  WireRequest request_;  // waits for the connection
+  WireRequest request_;       // waits for the connection
   io::Gather gathered_head_;  // an answer head that came in pieces
   http::H1ResponseParser parser_;
   http::H1Body body_;

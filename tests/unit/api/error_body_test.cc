@@ -63,8 +63,7 @@ const std::map<Errc, int> kStatuses = {
     {Errc::config_invalid, 500},      {Errc::internal, 500},
     {Errc::invalid_key, 401},         {Errc::model_not_allowed, 403},
     {Errc::requests_limited, 429},    {Errc::tokens_limited, 429},
-    {Errc::concurrency_limited, 429},
-    {Errc::unsupported_endpoint, 404},
+    {Errc::concurrency_limited, 429}, {Errc::unsupported_endpoint, 404},
 };
 
 TEST_CASE("every error has the status that its clients expect") {

@@ -1,6 +1,6 @@
 // Goal: what commits a stream of responses, what ends it and what may break it is exactly what
-// docs/commit-point.md says. Method: its vectors in copies of exact size, then the same vectors cut,
-// moved and as first pieces of long events.
+// docs/commit-point.md says. Method: its vectors in copies of exact size, then the same vectors
+// cut, moved and as first pieces of long events.
 #include "dialect/openai_responses.h"
 
 #include <doctest/doctest.h>
@@ -114,8 +114,8 @@ TEST_CASE("an event of responses cut anywhere is survived") {
 }
 
 TEST_CASE("the first piece of a long event is enough where the type stands in front") {
-  const std::string body = R"({"type":"response.completed","response":{"output":[")" +
-                           std::string(70'000, 'x');
+  const std::string body =
+      R"({"type":"response.completed","response":{"output":[")" + std::string(70'000, 'x');
   CHECK(ends("event: response.completed\ndata: " + body));
   CHECK(ends("data: " + body));
   const std::string failed = "data: {\"type\":\"response.failed\",\"response\":{\"output\":[\"";

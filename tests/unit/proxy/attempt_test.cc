@@ -201,19 +201,19 @@ TEST_CASE("an answer of the other dialect is translated on its way") {
     return chunk("event: " + std::string(type) + "\ndata: {\"type\":\"" + std::string(type) + "\"" +
                  std::string(rest) + "}\n\n");
   };
-  bench.answer(kStreamHead + event("message_start",
-                                   R"(,"message":{"id":"m","model":"x","usage":{"input_tokens":4}})"));
+  bench.answer(
+      kStreamHead +
+      event("message_start", R"(,"message":{"id":"m","model":"x","usage":{"input_tokens":4}})"));
   CHECK(bench.owner.ready == 0);
-  bench.answer(event("content_block_start",
-                     R"(,"index":0,"content_block":{"type":"text","text":""})") +
-               event("content_block_delta",
-                     R"(,"index":0,"delta":{"type":"text_delta","text":"Hi"})"));
+  bench.answer(
+      event("content_block_start", R"(,"index":0,"content_block":{"type":"text","text":""})") +
+      event("content_block_delta", R"(,"index":0,"delta":{"type":"text_delta","text":"Hi"})"));
   CHECK(bench.owner.ready == 1);
   CHECK(bench.sink.text.find(R"("content":"Hi")") != std::string::npos);
   CHECK(bench.sink.text.find("message_start") == std::string::npos);
-  bench.answer(event("message_delta",
-                     R"(,"delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":1})") +
-               event("message_stop", "") + kLastChunk);
+  bench.answer(
+      event("message_delta", R"(,"delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":1})") +
+      event("message_stop", "") + kLastChunk);
   CHECK(bench.owner.ended);
   CHECK(bench.attempt.relay().finish());
   CHECK(bench.sink.text.ends_with("data: [DONE]\n\n"));

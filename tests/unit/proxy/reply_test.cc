@@ -68,8 +68,7 @@ TEST_CASE("the head of a request, byte for byte") {
     facts.key = key;
     facts.forwarded = fields;
     facts.body_bytes = UINT32_MAX;
-    CHECK(write_request_head(out, facts).size() >
-          base::limits::kApiKeyBytes + kRequestFieldsBytes);
+    CHECK(write_request_head(out, facts).size() > base::limits::kApiKeyBytes + kRequestFieldsBytes);
   }
 }
 
@@ -167,13 +166,13 @@ TEST_CASE("the model list names what routes serve, but no patterns") {
   CHECK(models({}) ==
         R"({"object":"list","data":[{"id":"a","object":"model","created":0,"owned_by":"headrace"},)"
         R"({"id":"c\"d","object":"model","created":0,"owned_by":"headrace"}]})");
-  CHECK(models("b-1") ==
-        R"({"id":"b-1","object":"model","created":0,"owned_by":"headrace"})");
+  CHECK(models("b-1") == R"({"id":"b-1","object":"model","created":0,"owned_by":"headrace"})");
   CHECK(models("x").empty());
-  CHECK(models({}, api::Family::anthropic) ==
-        R"({"data":[{"type":"model","id":"a","display_name":"a","created_at":"1970-01-01T00:00:00Z"},)"
-        R"({"type":"model","id":"c\"d","display_name":"c\"d","created_at":"1970-01-01T00:00:00Z"}],)"
-        R"("first_id":"a","last_id":"c\"d","has_more":false})");
+  CHECK(
+      models({}, api::Family::anthropic) ==
+      R"({"data":[{"type":"model","id":"a","display_name":"a","created_at":"1970-01-01T00:00:00Z"},)"
+      R"({"type":"model","id":"c\"d","display_name":"c\"d","created_at":"1970-01-01T00:00:00Z"}],)"
+      R"("first_id":"a","last_id":"c\"d","has_more":false})");
 }
 
 TEST_CASE("a key sees the models that it may use") {

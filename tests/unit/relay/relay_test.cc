@@ -70,10 +70,10 @@ struct Bench {
   ~Bench() { relay.drop(); }
 
   void start(bool stream) {
-    relay.start({.stream = stream,
-                 .events = {dialect::classify_chat_event,
-                            dialect::ends_chat_stream,
-                            dialect::chat_may_fail}});
+    relay.start(
+        {.stream = stream,
+         .events = {
+             dialect::classify_chat_event, dialect::ends_chat_stream, dialect::chat_may_fail}});
   }
   // As a receive would bring it, in as many buffers as it takes.
   bool feed(std::string_view bytes) {
