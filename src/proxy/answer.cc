@@ -120,9 +120,10 @@ void Exchange::give_up(route::Stop stop,
                        const dialect::ProviderError* said) {
   if (error.code == Errc::bad_field && attempts_ != 0) {
     // A translation that cannot be done, where another target had been asked: its failure counts.
-    error = error_;
+    error = last_failure_;
     detail_.param = detail_.reason = {};
   }
+  if (said == nullptr && error == last_failure_) detail_.upstream_status = last_failure_status_;
   if (stop == route::Stop::deadline) {
     error = base::upstream_error(Errc::total_timeout);
     said = nullptr;

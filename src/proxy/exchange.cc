@@ -263,7 +263,7 @@ void Exchange::on_timer() {
     if (now < std::min(wake_at_, total_deadline_)) return watch();
     const route::Step step = plan_->after_wait(now);
     if (step.kind != route::Step::Kind::give_up) return follow(step);
-    return give_up(step.stop, error_, route::Verdict::limited, nullptr);
+    return give_up(step.stop, last_failure_, route::Verdict::limited, nullptr);
   }
   if (now >= total_deadline_) {
     error = base::upstream_error(Errc::total_timeout);
@@ -372,7 +372,8 @@ void Exchange::fail(base::Error error) {
   if (step.kind == route::Step::Kind::give_up) return give_up(step.stop, error, verdict, said);
   note_attempt(error);
   attempt_.drop();
-  error_ = error;
+  last_failure_ = error;
+  last_failure_status_ = detail_.upstream_status;
   ++shop_.tally.failovers;
   follow(step);
 }

@@ -151,6 +151,8 @@ class Exchange final : public AttemptOwner {
   meter::Meter meter_;
   api::ErrorDetail detail_;
   base::Error error_{};
+  base::Error last_failure_{};  // of an attempt, where there was another or a wait behind it
+  std::uint16_t last_failure_status_ = 0;
   base::Uuid id_;
   Phase phase_ = Phase::reading;
   bool head_only_ = false;  // the answer to HEAD ends with its head

@@ -42,7 +42,7 @@ Due Relay::take_translated(io::Slice piece) {
     pass_translated();
     return Due::nothing;
   }
-  if (due == Due::nothing && held_bytes() >= options_.hold_bytes) {
+  if (due == Due::nothing && out_.size() >= options_.hold_bytes) {
     counters_.hold_full = true;
     due = Due::commit;
   }

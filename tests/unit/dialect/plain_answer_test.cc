@@ -1,0 +1,55 @@
+// Goal: an answer of status 200 that is none is told from one that is. Method: what providers, and
+// proxies in front of them, have been seen to send.
+#include "dialect/plain_answer.h"
+
+#include <doctest/doctest.h>
+
+namespace headrace::dialect {
+
+TEST_CASE("an object without a word of failure is an answer") {
+  for (const Bytes body : {R"({})",
+                           "\n\n \t{\"choices\":[]}\r\n",
+                           R"({"error":null,"status":"completed"})",
+                           R"({"error":false})",
+                           R"({"error":{ },"x":1})",
+                           R"({"error":[],"x":[1]})",
+                           R"({"object":"list"})",
+                           R"({"type":"message","content":[{"type":"error"}]})",
+                           R"({"a":"\ud800","n":1e99999})",
+                           R"({"base_resp":{"status_code":0}})",
+                           R"({"id":1,"id":2})"}) {
+    CAPTURE(body);
+    CHECK(judge_plain_answer(body) == PlainAnswer::answer);
+  }
+}
+
+TEST_CASE("a failure in the place of an answer is one, whatever the status said") {
+  for (const Bytes body : {R"({"error":{"message":"no"}})",
+                           R"({"error":"no"})",
+                           R"({"error":17})",
+                           R"({"error":[{"message":"no"}]})",
+                           R"({"object":"error","message":"no"})",
+                           R"({"type":"error","error":{"type":"overloaded_error"}})",
+                           R"({"base_resp":{"status_code":1002,"status_msg":"no"}})"}) {
+    CAPTURE(body);
+    CHECK(judge_plain_answer(body) == PlainAnswer::failure);
+  }
+}
+
+TEST_CASE("what is no JSON object cannot be read") {
+  for (const Bytes body : {"",
+                           " ",
+                           "null",
+                           "[{\"error\":1}]",
+                           "\"text\"",
+                           "<html><body>502</body></html>",
+                           "{\"a\":1",
+                           "{\"a\":1}{}",
+                           "{'a':1}",
+                           "{\"a\":01}"}) {
+    CAPTURE(body);
+    CHECK(judge_plain_answer(body) == PlainAnswer::unreadable);
+  }
+}
+
+}  // namespace headrace::dialect
