@@ -10,6 +10,7 @@
 
 #include "base/assert.h"
 #include "base/limits.h"
+#include "config/from_environment.h"
 #include "config/overrides.h"
 #include "config/reader.h"
 #include "config/served.h"
@@ -87,8 +88,13 @@ LoadOutcome find_and_load(const std::string& path_or_empty, const Environment& e
     // A file that is there and cannot be read is a fault; only its absence goes on to the next.
     if (::access(path.c_str(), F_OK) == 0) return load_file(path, environment);
   }
-  LoadOutcome outcome = load_text(kDefaultText, environment);
+  const FoundProviders found = find_providers(environment);
+  LoadOutcome outcome = load_text(found.text.empty() ? kDefaultText : found.text, environment);
   outcome.source = kEmbeddedSource;
+  if (!found.text.empty()) {
+    outcome.source = "the environment, with " + found.names;
+    for (Fault& fault : outcome.faults) fault.line = 0;  // of a text that nobody has seen
+  }
   return outcome;
 }
 

@@ -18,7 +18,7 @@ struct LoadOutcome {
   std::optional<Snapshot> snapshot;  // present exactly when `faults` is empty
   std::vector<Fault> faults;
   std::vector<std::string> warnings;  // nothing that stops a start
-  std::string source;                 // the path, or kEmbeddedSource
+  std::string source;                 // the path, or in words where else it came from
 
   bool ok() const { return snapshot.has_value(); }
 };
@@ -28,11 +28,11 @@ inline constexpr std::string_view kEmbeddedSource = "embedded default";
 LoadOutcome load_text(std::string_view yaml, const Environment& environment);
 LoadOutcome load_file(const std::string& path, const Environment& environment);
 
-// The path given; without one ./headrace.yaml, then /etc/headrace/headrace.yaml, then the embedded
-// default.
+// The path given; without one ./headrace.yaml, then /etc/headrace/headrace.yaml, then the providers
+// whose keys are in the environment (from_environment.h), then the embedded default.
 LoadOutcome load(const std::string& path_or_empty, const Environment& environment);
 
-// What runs without any file: 127.0.0.1:8080 in front of a mock provider on 127.0.0.1:9001.
+// What runs without any file or key: 127.0.0.1:8080 in front of a mock provider on 127.0.0.1:9001.
 std::string_view default_text();
 Snapshot default_config();
 

@@ -2,6 +2,7 @@
 
 #include <string_view>
 
+#include "config/from_environment.h"
 #include "config/load.h"
 #include "config/schema.h"
 #include "config/served.h"
@@ -189,7 +190,8 @@ std::string cell(std::string_view text) {
 constexpr std::string_view kIntroduction = R"(# Configuration
 
 Headrace reads one YAML file: the one named on the command line, else `./headrace.yaml`, else
-`/etc/headrace/headrace.yaml`. Without any it runs on an embedded default: clients on
+`/etc/headrace/headrace.yaml`. Without any it serves the providers whose keys are in the environment
+(see [below](#without-a-file)), and without those an embedded default: clients on
 127.0.0.1:8080, one route `*` to a mock provider on 127.0.0.1:9001. `headrace check` tells every
 fault of a file with its line; `headrace config print` shows what is in force without its secrets;
 `headrace config docs` prints this page. A reload (SIGHUP) with a fault changes nothing.
@@ -296,7 +298,7 @@ std::string docs_markdown() {
              cell(key.help) + "\n";
     }
   }
-  return out + not_served_markdown();
+  return out + known_variables_markdown() + not_served_markdown();
 }
 
 }  // namespace headrace::config

@@ -225,7 +225,7 @@ constexpr Key kProviderKeys[] = {
     {.name = "dialect",
      .kind = Kind::choice,
      .slot = [](Place& at) -> Slot { return &at.provider->dialect; },
-     .words = "openai",
+     .words = "openai|anthropic",
      .help = "The API that the provider speaks."},
     {.name = "api_key",
      .kind = Kind::secret,
@@ -251,6 +251,11 @@ constexpr Key kProviderKeys[] = {
      .kind = Kind::boolean,
      .slot = [](Place& at) -> Slot { return &at.provider->is_private; },
      .help = "The network to this provider is trusted: an API key may cross it without TLS."},
+    {.name = "price_as",
+     .kind = Kind::text,
+     .slot = [](Place& at) -> Slot { return &at.provider->price_as; },
+     .help = "Which provider of the price table it charges like, or `none`. Empty: the one of the "
+             "same name, else the one at the same host."},
 };
 
 constexpr Key kCredentialKeys[] = {

@@ -16,7 +16,7 @@ bool any_provider(const Snapshot& snapshot, bool (*test)(const Provider&)) {
   return std::any_of(snapshot.providers.begin(), snapshot.providers.end(), test);
 }
 
-constexpr std::array<Row, 9> kRows = {{
+constexpr std::array<Row, 7> kRows = {{
     {"access: keys", [](const Snapshot& s) { return s.access == Access::keys; }},
     {"access: bring", [](const Snapshot& s) { return s.access == Access::bring; }},
     {"keys", [](const Snapshot& s) { return !s.keys.empty(); }},
@@ -33,9 +33,10 @@ constexpr std::array<Row, 9> kRows = {{
        return std::any_of(
            s.routes.begin(), s.routes.end(), [](const Route& r) { return r.targets.size() > 1; });
      }},
-    {"audit.path", [](const Snapshot& s) { return !s.audit.path.empty() || s.audit.required; }},
-    {"log_requests", [](const Snapshot& s) { return s.log_requests; }},
-    {"prices", [](const Snapshot& s) { return !s.prices.empty(); }},
+    {"providers.NAME.dialect: anthropic",
+     [](const Snapshot& s) {
+       return any_provider(s, [](const Provider& p) { return p.dialect == "anthropic"; });
+     }},
 }};
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/limits.h"
@@ -61,6 +62,8 @@ struct Credential {
   std::uint32_t weight = 1;
 };
 
+inline constexpr std::string_view kNoPrices = "none";
+
 struct Provider {
   std::string name;
   std::string dialect = "openai";
@@ -74,6 +77,7 @@ struct Provider {
   std::vector<Credential> credentials;  // as read: never empty
   bool reports_usage = true;            // it knows stream_options.include_usage
   bool takes_client_key = false;        // a key that a client brought was brought for this one
+  std::string price_as;  // its name in the price table, or kNoPrices; empty: by name, else by host
   bool is_private =
       false;  // plaintext with a key is allowed only to loopback or a private provider
   std::vector<sockaddr_storage>

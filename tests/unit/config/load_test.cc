@@ -68,6 +68,21 @@ TEST_CASE("without a file the embedded default runs, and the environment still c
   CHECK(outcome.snapshot->busy == Busy::off);
 }
 
+TEST_CASE("without a file the providers whose keys are in the environment are served") {
+  const LoadOutcome outcome = load("",
+                                   Environment{{{"OPENAI_API_KEY", "sk-canary"},
+                                                {"OPENAI_BASE_URL", "http://127.0.0.1:1/v1"},
+                                                {"HEADRACE_LISTEN", "127.0.0.1:2"}}});
+  REQUIRE_MESSAGE(outcome.ok(), format_faults(outcome));
+  CHECK(outcome.source == "the environment, with openai (OPENAI_API_KEY)");
+  CHECK(outcome.snapshot->listen.at(0).address == "127.0.0.1:2");
+  CHECK(outcome.snapshot->providers.at(0).name == "openai");
+  const LoadOutcome faulty = load(
+      "", Environment{{{"OPENAI_API_KEY", "sk-canary"}, {"OPENAI_BASE_URL", "ftp://127.0.0.1"}}});
+  CHECK(format_faults(faulty).starts_with(
+      "the environment, with openai (OPENAI_API_KEY): providers.openai.base_url: "));
+}
+
 TEST_CASE("the configurations of the tree are good") {
   for (const auto* path : {"config/headrace.example.yaml", "config/dev.yaml"}) {
     const LoadOutcome outcome = load_file(path, {});

@@ -144,6 +144,32 @@ TEST_CASE("without keys only this host may ask, unless the operator says otherwi
   check_fault(with_key("", "\naccess: open"), "although there are keys");
 }
 
+TEST_CASE(
+    "a network listener is open to whoever connects only where that is said or keys are asked") {
+  for (const char* place : {"0.0.0.0:1",
+                            "'[::]:1'",
+                            "192.0.2.1:1",
+                            "[127.0.0.1:1, 10.0.0.1:2]",
+                            "{address: 0.0.0.0:1}"}) {
+    check_fault(file("listen: " + std::string(place)), "is open to the network");
+  }
+  for (const char* place :
+       {"127.0.0.1:1", "localhost:1", "'[::1]:1'", "127.9.9.9:1", "'unix:/x'"}) {
+    CHECK(read_good(file("listen: " + std::string(place))).access == Access::automatic);
+  }
+  // Keys that nobody can use any more still shut the door.
+  CHECK(read_good(with_key(", disabled: true", "\nlisten: 0.0.0.0:1")).keys[0].disabled);
+  CHECK(read_good(with_key("", "\nlisten: 0.0.0.0:1\naccess: keys")).access == Access::keys);
+  // A map of no keys is no protection, however it is spelt.
+  check_fault(file("keys: {}\nlisten: 0.0.0.0:1"), "is open to the network");
+  check_fault(file("keys: {}\naccess: keys\nlisten: 0.0.0.0:1"), "keys has none");
+  const Snapshot both = read_good(
+      file("key_secret: s\nkeys: {team: {hash: " + kHash + "}}\naccess: bring\nlisten: 0.0.0.0:1",
+           ", client_key: true"));
+  CHECK(both.access == Access::bring);
+  CHECK(both.keys.size() == 1);
+}
+
 TEST_CASE("a key can only be brought for a provider that takes it") {
   check_fault(file("access: bring\nlisten: 0.0.0.0:1"), "write client_key: true");
   const Snapshot snapshot =
