@@ -12,6 +12,7 @@
 #include "server/control.h"
 #include "server/doctor.h"
 #include "server/health.h"
+#include "server/price_source.h"
 
 namespace {
 
@@ -44,6 +45,11 @@ int serve(const Arguments& arguments) {
 int check(const Arguments& arguments) {
   const config::LoadOutcome outcome = load(arguments);
   if (!outcome.ok()) return 1;
+  std::string fault;
+  if (server::PriceSource().load(*outcome.snapshot, fault) == nullptr) {
+    std::fprintf(stderr, "%s: %s\n", outcome.source.c_str(), fault.c_str());
+    return 1;
+  }
   std::printf("%s: ok: %zu routes, %zu providers\n",
               outcome.source.c_str(),
               outcome.snapshot->routes.size(),

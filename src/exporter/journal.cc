@@ -34,7 +34,11 @@ bool Journal::open_dir(const config::Snapshot& snapshot, std::string& fault) {
   const std::string path =
       snapshot.state_dir.empty() ? telemetry::StateDir::default_path() : snapshot.state_dir;
   std::string why;
-  dir_ = telemetry::StateDir::open(path, why);
+  // Nobody who asked for nothing waits for a predecessor to go.
+  const bool asked = !snapshot.audit.path.empty() || !snapshot.state_dir.empty();
+  telemetry::StateDirOptions options;
+  if (!asked) options.patience = 0;
+  dir_ = telemetry::StateDir::open(path, why, options);
   if (dir_) dictionary_ = DictionaryFile::open(*dir_, why);
   if (dictionary_) return true;
   dir_.reset();
@@ -42,11 +46,11 @@ bool Journal::open_dir(const config::Snapshot& snapshot, std::string& fault) {
     fault = "audit.required: records would not outlive a crash: " + why;
     return false;
   }
-  // Nobody who asked for no audit misses anything.
-  if (snapshot.audit.path.empty() && snapshot.state_dir.empty()) {
-    HEADRACE_LOG_INFO("records will not outlive a crash: %s", why.c_str());
-  } else {
+  // Nor misses anything.
+  if (asked) {
     HEADRACE_LOG_WARNING("records will not outlive a crash: %s", why.c_str());
+  } else {
+    HEADRACE_LOG_INFO("records will not outlive a crash: %s", why.c_str());
   }
   return true;
 }
@@ -136,6 +140,8 @@ bool Journal::replay_ring(telemetry::RecordRing& ring,
   } else {
     Record record;
     while (ring.read({&record, 1}) != 0) ++replayed_.records;
+    ring.release(ring.read_position());
+    return true;
   }
   HEADRACE_LOG_WARNING("records that the last process left have no audit file to go to: given up");
   ring.release(ring.read_position());

@@ -1,6 +1,7 @@
 #include "proxy/rules.h"
 
 #include "base/assert.h"
+#include "config/known_providers.h"
 
 namespace headrace::proxy {
 namespace {
@@ -8,6 +9,15 @@ namespace {
 const std::shared_ptr<const meter::PriceTable>& no_prices() {
   static const auto kNone = std::make_shared<const meter::PriceTable>();
   return kNone;
+}
+
+// What the price table calls a provider.
+base::Bytes price_name(const config::Provider& provider, const meter::PriceTable& prices) {
+  if (provider.price_as == config::kNoPrices) return {};
+  if (!provider.price_as.empty()) return provider.price_as;
+  if (prices.has_provider(provider.name)) return provider.name;
+  const config::KnownProvider* known = config::known_provider_at(provider.host);
+  return known == nullptr ? base::Bytes() : known->name;
 }
 
 }  // namespace
@@ -22,14 +32,14 @@ Rules::Rules(config::Snapshot configured,
   for (const config::Provider& provider : snapshot.providers) {
     dialects_.push_back(dialect::find_dialect(provider.dialect));
     HEADRACE_ASSERT(dialects_.back() != nullptr);  // checked with the configuration
+    price_names_.push_back(price_name(provider, *prices_));
   }
   for (const config::Route& route : snapshot.routes) {
     first_target_.push_back(static_cast<std::uint32_t>(target_prices_.size()));
     for (const config::Target& target : route.targets) {
       const std::string& model = target.model;
       target_prices_.push_back(
-          model.empty() ? meter::Price{}
-                        : prices_->find(snapshot.providers[target.provider].name, model));
+          model.empty() ? meter::Price{} : prices_->find(price_names_[target.provider], model));
     }
   }
 }
@@ -37,7 +47,7 @@ Rules::Rules(config::Snapshot configured,
 meter::Price Rules::price_of(std::size_t route, std::size_t target, base::Bytes model) const {
   const config::Target& asked = snapshot.routes[route].targets[target];
   if (!asked.model.empty()) return target_prices_[target_id(route, target)];
-  return prices_->find(snapshot.providers[asked.provider].name, model);
+  return prices_->find(price_names_[asked.provider], model);
 }
 
 }  // namespace headrace::proxy

@@ -52,6 +52,7 @@ class Rules {
  private:
   std::shared_ptr<const meter::PriceTable> prices_;
   std::vector<const dialect::Dialect*> dialects_;  // by provider
+  std::vector<base::Bytes> price_names_;           // by provider; empty: it has no prices
   std::vector<std::uint32_t> first_target_;        // by route
   std::vector<meter::Price> target_prices_;        // by target id
 };

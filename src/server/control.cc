@@ -14,7 +14,7 @@
 #include "base/log.h"
 #include "headrace/version.h"
 #include "net/listen.h"
-#include "net/resolver.h"
+#include "server/reload.h"
 #include "server/sd_listen.h"
 
 namespace headrace::server {
@@ -77,30 +77,6 @@ io::BusyMode busy_of(config::Busy busy) {
   return io::BusyMode::automatic;
 }
 
-// What is made once at start does not follow a reload; saying so beats a riddle.
-void warn_of_restart(const config::Snapshot& old, const config::Snapshot& fresh) {
-  const auto same_place = [](const config::Listen& left, const config::Listen& right) {
-    return left.address == right.address && left.mode == right.mode && left.group == right.group;
-  };
-  const auto warn = [](bool changed, const char* what) {
-    if (!changed) return;
-    HEADRACE_LOG_WARNING("reload: `%s` changed; that takes effect at the next start", what);
-  };
-  warn(!std::equal(old.listen.begin(),
-                   old.listen.end(),
-                   fresh.listen.begin(),
-                   fresh.listen.end(),
-                   same_place),
-       "listen");
-  warn(old.admin != fresh.admin, "admin");
-  warn(old.workers != fresh.workers, "workers");
-  warn(old.busy != fresh.busy, "busy");
-  warn(old.pin != fresh.pin, "pin");
-  warn(old.io.backend != fresh.io.backend || old.io.tiny != fresh.io.tiny ||
-           old.io.compat != fresh.io.compat,
-       "io");
-}
-
 }  // namespace
 
 void block_signals() {
@@ -110,7 +86,10 @@ void block_signals() {
 }
 
 Control::Control(std::string path, config::LoadOutcome loaded)
-    : path_(std::move(path)), host_(config::read_host()), admin_(*this) {
+    : path_(std::move(path)),
+      host_(config::read_host()),
+      source_(std::move(loaded.source)),
+      admin_(*this) {
   HEADRACE_ASSERT(loaded.ok());
   initial_ = std::move(*loaded.snapshot);
 }
@@ -144,8 +123,8 @@ bool Control::start() {
   const sigset_t set = our_signals();
   signals_ = ::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
   HEADRACE_ASSERT(signals_ >= 0);
-  resolve_providers(initial_);
-  add_rules(std::move(initial_));
+  HEADRACE_LOG_INFO("configuration: %s", source_.c_str());
+  if (!open_book()) return false;
   if (!open_listeners()) return false;
   if (!start_fleet()) return false;
   if (!start_admin()) return false;
@@ -153,6 +132,18 @@ bool Control::start() {
   refresh_at_ = monotonic_now() + kRefreshNames;
   say_where();
   return true;
+}
+
+// What a process before this one left behind is settled before anything new is begun.
+bool Control::open_book() {
+  std::string fault;
+  journal_ = exporter::Journal::open(initial_, config::worker_count(initial_, host_), fault);
+  if (journal_ != nullptr) {
+    book_ = std::make_unique<Rulebook>(*journal_);
+    if (book_->add(std::move(initial_), fault) != nullptr) return true;
+  }
+  HEADRACE_LOG_ERROR("%s", fault.c_str());
+  return false;
 }
 
 bool Control::open_listeners() {
@@ -220,7 +211,19 @@ bool Control::start_fleet() {
   io_backend_ = choice.uring ? "io_uring" : "epoll";
   HEADRACE_LOG_INFO("io backend: %s (%s)", io_backend_.c_str(), choice.reason.c_str());
 
-  fleet_ = std::make_unique<Fleet>(options);
+  std::vector<telemetry::RingMemory> rings;
+  rings.reserve(workers);
+  for (std::uint32_t i = 0; i < workers; ++i) rings.push_back(journal_->take_ring(i));
+  fleet_ = std::make_unique<Fleet>(options, std::move(rings));
+  start_exporter(choice.reason);
+  const base::Status status = fleet_->start(book_->current(), listeners_);
+  if (status) return true;
+  HEADRACE_LOG_ERROR("%s", fleet_->complaint().c_str());
+  abandon_start();
+  return false;
+}
+
+void Control::start_exporter(const std::string& backend_reason) {
   std::vector<exporter::Exporter::Worker> rings;
   rings.reserve(fleet_->size());
   for (std::size_t i = 0; i < fleet_->size(); ++i)
@@ -229,18 +232,16 @@ bool Control::start_fleet() {
       std::move(rings),
       exporter::Exporter::BuildInfo{{"version", HEADRACE_VERSION},
                                     {"io_backend", io_backend_},
-                                    {"io_backend_reason", choice.reason}});
-  exporter_->learn(exporter::Dictionary::of(current()));
+                                    {"io_backend_reason", backend_reason}},
+      exporter::Outputs{.sinks = journal_->take_sinks(),
+                        .required = current().audit.required,
+                        .rings_outlive_us = journal_->rings_outlive_us()});
+  exporter_->learn(book_->dictionary());
   exporter_->reloaded(true, unix_now());
   exporter_thread_ = std::thread([this] {
     ::pthread_setname_np(::pthread_self(), "exporter");
     exporter_->run();
   });
-  const base::Status status = fleet_->start(*rules_.back(), listeners_);
-  if (status) return true;
-  HEADRACE_LOG_ERROR("%s", fleet_->complaint().c_str());
-  abandon_start();
-  return false;
 }
 
 bool Control::start_admin() {
@@ -299,7 +300,7 @@ int Control::wait_ms(base::Nanos now) const {
   if (stage_deadline_ != base::kNever) at_most(stage_deadline_ - now);
   if (refresh_at_ != base::kNever) at_most(refresh_at_ - now);
   if (stage_ >= Stage::draining) at_most(kEndingPollMs * base::kMillisecond);
-  if (rules_.size() > 1) at_most(base::kSecond);
+  if (book_->size() > 1) at_most(base::kSecond);
   return wait;
 }
 
@@ -347,76 +348,43 @@ void Control::begin_end() {
 
 void Control::reload() {
   config::LoadOutcome loaded = config::load(path_, config::process_environment());
-  if (!loaded.ok()) {
-    HEADRACE_LOG_ERROR("reload failed, the old configuration stays:\n%s",
-                       config::format_faults(loaded).c_str());
-    exporter_->reloaded(false, unix_now());
+  std::string fault = loaded.ok() ? "" : config::format_faults(loaded);
+  const proxy::Rules* rules = nullptr;
+  if (loaded.ok()) {
+    for (const std::string_view key : keys_for_the_next_start(current(), *loaded.snapshot)) {
+      HEADRACE_LOG_WARNING("reload: `%.*s` changed; that takes effect at the next start",
+                           static_cast<int>(key.size()),
+                           key.data());
+    }
+    keep_what_was_opened(current(), *loaded.snapshot);
+    rules = book_->add(std::move(*loaded.snapshot), fault);
+  }
+  exporter_->reloaded(rules != nullptr, unix_now());
+  if (rules == nullptr) {
+    HEADRACE_LOG_ERROR("reload failed, the old configuration stays:\n%s", fault.c_str());
     return;
   }
-  config::Snapshot& fresh = *loaded.snapshot;
-  warn_of_restart(current(), fresh);
-  resolve_providers(fresh);
-  go_live(std::move(fresh));
-  exporter_->reloaded(true, unix_now());
+  publish(*rules);
   HEADRACE_LOG_INFO("reloaded %s", loaded.source.c_str());
 }
 
-const proxy::Rules& Control::add_rules(config::Snapshot snapshot) {
-  snapshot.epoch = next_epoch_++;
-  rules_.push_back(std::make_unique<proxy::Rules>(std::move(snapshot), registries_));
-  return *rules_.back();
-}
-
-void Control::go_live(config::Snapshot snapshot) {
-  const proxy::Rules& rules = add_rules(std::move(snapshot));
-  exporter_->learn(exporter::Dictionary::of(rules.snapshot));
+void Control::publish(const proxy::Rules& rules) {
+  exporter_->learn(book_->dictionary());
   fleet_->publish(rules);
 }
 
 // What no worker looks at any more.
 void Control::prune_rules() {
-  if (rules_.size() < 2 || stage_ == Stage::stopped) return;
-  const std::uint64_t oldest = fleet_->oldest_epoch_in_use();
-  while (rules_.size() > 1 && rules_.front()->epoch() < oldest) rules_.erase(rules_.begin());
+  if (book_->size() < 2 || stage_ == Stage::stopped) return;
+  book_->prune(fleet_->oldest_epoch_in_use());
 }
 
-void Control::resolve_providers(config::Snapshot& snapshot) {
-  for (config::Provider& provider : snapshot.providers) {
-    base::Result<std::vector<sockaddr_storage>> found = net::resolve(provider.host, provider.port);
-    if (found) {
-      provider.addresses = std::move(*found);
-    } else {
-      HEADRACE_LOG_WARNING("provider %s: %s: %s",
-                           provider.name.c_str(),
-                           provider.host.c_str(),
-                           net::explain_resolve_error(found.error()).c_str());
-    }
-  }
-}
-
-// Names may move; addresses written as numbers may not. A name that cannot be found keeps what it
-// had.
 void Control::refresh_names(base::Nanos now) {
-  refresh_at_ = base::kNever;
-  bool changed = false;
-  config::Snapshot next = current();
-  for (config::Provider& provider : next.providers) {
-    if (provider.host == "localhost" || net::parse_literal(provider.host, provider.port)) continue;
-    refresh_at_ = now + kRefreshNames;
-    base::Result<std::vector<sockaddr_storage>> found = net::resolve(provider.host, provider.port);
-    if (!found) continue;
-    const bool same = std::equal(found->begin(),
-                                 found->end(),
-                                 provider.addresses.begin(),
-                                 provider.addresses.end(),
-                                 [](const auto& left, const auto& right) {
-                                   return net::from_storage(left) == net::from_storage(right);
-                                 });
-    if (same) continue;
-    provider.addresses = std::move(*found);
-    changed = true;
-  }
-  if (changed) go_live(std::move(next));
+  refresh_at_ = book_->has_names() ? now + kRefreshNames : base::kNever;
+  std::string fault;
+  const proxy::Rules* rules = book_->add_refreshed(fault);
+  if (!fault.empty()) HEADRACE_LOG_ERROR("%s", fault.c_str());
+  if (rules != nullptr) publish(*rules);
 }
 
 // -- what the admin listener asks

@@ -18,9 +18,10 @@
 #include "config/host.h"
 #include "config/load.h"
 #include "exporter/exporter.h"
-#include "proxy/rules.h"
+#include "exporter/journal.h"
 #include "server/admin.h"
 #include "server/fleet.h"
+#include "server/rulebook.h"
 
 namespace headrace::server {
 
@@ -42,9 +43,11 @@ class Control final : public AdminSource {
   enum class Stage : std::uint8_t { starting, serving, delaying, draining, ending, stopped };
 
   bool start();
+  bool open_book();
   bool open_listeners();
   bool open_listener(const config::Listen& listen, net::Address& place, int shared);
   bool start_fleet();
+  void start_exporter(const std::string& backend_reason);
   bool start_admin();
   void abandon_start();
   void say_where() const;
@@ -54,20 +57,17 @@ class Control final : public AdminSource {
   void advance(base::Nanos now);
   void begin_end();
   void reload();
-  const proxy::Rules& add_rules(config::Snapshot snapshot);
-  void go_live(config::Snapshot snapshot);
+  void publish(const proxy::Rules& rules);
   void prune_rules();
-  static void resolve_providers(config::Snapshot& snapshot);
   void refresh_names(base::Nanos now);
-  void close_listeners();
-  const config::Snapshot& current() const { return rules_.back()->snapshot; }
+  const config::Snapshot& current() const { return book_->snapshot(); }
 
   const std::string path_;
   const config::HostFacts host_;
   config::Snapshot initial_;  // until it goes live
-  proxy::Registries registries_;
-  std::vector<std::unique_ptr<proxy::Rules>> rules_;  // the last one is current
-  std::uint64_t next_epoch_ = 1;
+  const std::string source_;  // of it, in words
+  std::unique_ptr<exporter::Journal> journal_;
+  std::unique_ptr<Rulebook> book_;
   std::unique_ptr<Fleet> fleet_;
   std::unique_ptr<exporter::Exporter> exporter_;
   std::thread exporter_thread_;

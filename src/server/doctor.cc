@@ -17,6 +17,7 @@
 #include "net/address.h"
 #include "net/listen.h"
 #include "net/resolver.h"
+#include "server/price_source.h"
 
 namespace headrace::server {
 namespace {
@@ -153,6 +154,16 @@ void show_limits(const DoctorInput& input, Page& page) {
   page.line(Mark::good, "locked memory", show_limit(input.host.locked_memory, true));
 }
 
+void show_prices(const Snapshot& snapshot, Page& page) {
+  std::string fault;
+  const auto table = PriceSource().load(snapshot, fault);
+  if (table == nullptr) return page.line(Mark::bad, "prices", fault);
+  page.line(Mark::good,
+            "prices",
+            (snapshot.prices.empty() ? std::string("built in") : snapshot.prices) + ", as of " +
+                std::string(table->as_of()));
+}
+
 void show_listener(std::string_view subject, const std::string& text, Page& page) {
   const auto address = net::parse_address(text);
   if (!address) return page.line(Mark::bad, subject, text + ": not an address");
@@ -214,6 +225,7 @@ DoctorReport examine(const DoctorInput& input) {
   show_kernel(input, page);
   show_processors(input, page);
   show_limits(input, page);
+  show_prices(input.snapshot, page);
   for (const auto& listen : input.snapshot.listen) show_listener("listen", listen.address, page);
   if (!input.snapshot.admin.empty()) show_listener("admin", input.snapshot.admin, page);
   show_routes(input.snapshot, page);

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "telemetry/ring_file.h"
 
 namespace headrace::server {
 namespace {
@@ -36,6 +37,12 @@ void pin_to_cpu(std::size_t index) {
   }
 }
 
+telemetry::RingMemory private_memory(std::uint32_t worker) {
+  auto ring = telemetry::private_ring(worker, telemetry::kRingRecords);
+  HEADRACE_ASSERT(ring.has_value());
+  return std::move(ring->memory);
+}
+
 // One look for all workers, before there are any: a probe makes a ring and ends it.
 FleetOptions with_backend_chosen(FleetOptions options) {
   if (options.io.probed) return options;
@@ -48,14 +55,14 @@ FleetOptions with_backend_chosen(FleetOptions options) {
 
 }  // namespace
 
-Fleet::Fleet(const FleetOptions& options) : options_(with_backend_chosen(options)) {
+Fleet::Fleet(const FleetOptions& options, std::vector<telemetry::RingMemory> rings)
+    : options_(with_backend_chosen(options)) {
+  HEADRACE_ASSERT(rings.empty() || rings.size() == options_.workers);
   for (std::uint32_t i = 0; i < options_.workers; ++i) {
     auto member = std::make_unique<Member>();
-    auto memory =
-        telemetry::RingMemory::create(telemetry::RecordRing::bytes_for(telemetry::kRingRecords));
-    HEADRACE_ASSERT(memory.ok());
-    member->memory = std::move(memory.value());
-    member->ring.format(member->memory.bytes(), telemetry::kRingRecords, i);
+    member->memory = rings.empty() ? private_memory(i) : std::move(rings[i]);
+    const base::Status attached = member->ring.attach(member->memory.bytes());
+    HEADRACE_ASSERT(attached.ok());
     members_.push_back(std::move(member));
   }
 }
@@ -105,6 +112,7 @@ void Fleet::run(std::size_t index,
     WorkerOptions options;
     options.id = static_cast<std::uint16_t>(index);
     options.seed = random_seed();
+    options.first_sequence = member.ring.next_sequence();
     options.clients_max = options_.clients_max;
     options.pool.connections_max = options_.upstreams_max;
     if (options_.io.tiny) options.pool.idle_per_origin = 1;

@@ -37,8 +37,9 @@ struct FleetOptions {
 
 class Fleet {
  public:
-  // Rings and counters are there from now on; threads start with start().
-  explicit Fleet(const FleetOptions& options);
+  // Rings and counters are there from now on; threads start with start(). `rings` by worker: each
+  // holds a ring, which the worker goes on with. None: the fleet makes private ones.
+  explicit Fleet(const FleetOptions& options, std::vector<telemetry::RingMemory> rings = {});
   Fleet(const Fleet&) = delete;
   Fleet& operator=(const Fleet&) = delete;
   ~Fleet();

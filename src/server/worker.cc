@@ -34,6 +34,7 @@ Worker::Worker(io::Io& io,
       shop_(io, pool_, records, options.seed, options.id, options.clients_max + kRefusals),
       clients_max_(options.clients_max) {
   io_.set_wake_owner(this);
+  shop_.sequence = options.first_sequence;
   publish_counters();  // who is ready is also alive: the first turn may be a while
 }
 

@@ -23,6 +23,7 @@ namespace headrace::server {
 struct WorkerOptions {
   std::uint16_t id = 0;
   std::uint64_t seed = 1;
+  std::uint64_t first_sequence = 0;  // of its records: where the ring's numbering goes on
   std::size_t clients_max = base::limits::kClientConnections;
   upstream::PoolOptions pool;
 };

@@ -153,6 +153,20 @@ TEST_CASE("without an audit file what was left is given up, and the ring goes on
   CHECK(journal->replayed().entries == 0);
 }
 
+TEST_CASE("a directory in use leaves the second process private rings") {
+  Place place;
+  const auto first = place.open();
+  REQUIRE(first != nullptr);
+  place.snapshot.audit.path = place.scratch.file("other.jsonl");
+  const auto second = place.open();
+  REQUIRE_MESSAGE(second != nullptr, place.fault);
+  CHECK(first->rings_outlive_us());
+  CHECK_FALSE(second->rings_outlive_us());
+  place.snapshot.audit.required = true;
+  CHECK(place.open() == nullptr);
+  CHECK(place.fault.find("in use by another process") != std::string::npos);
+}
+
 TEST_CASE("the request log is a sink of its own") {
   Place place;
   place.snapshot.log_requests = true;

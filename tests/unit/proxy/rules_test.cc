@@ -8,6 +8,8 @@
 #include <string>
 #include <utility>
 
+#include "config/known_providers.h"
+
 namespace headrace::test {
 namespace {
 
@@ -60,6 +62,40 @@ TEST_CASE("without a table nothing has a price") {
   proxy::Registries registries;
   const proxy::Rules rules(two_routes(), registries);
   CHECK_FALSE(rules.price_of(0, 0, "gpt-4o").found());
+}
+
+TEST_CASE("a provider charges as it is told to, else by its name, else by its host") {
+  proxy::Registries registries;
+  config::Snapshot snapshot = two_routes();
+  config::Provider& provider = snapshot.providers[0];
+  const auto row = [&] {
+    const proxy::Rules rules(snapshot, registries, built_in_prices());
+    const meter::Price price = rules.price_of(0, 0, "");
+    return price.found() ? std::string(rules.prices().name(price.row)) : "";
+  };
+  CHECK(row() == "openai/gpt-4o");
+  provider.price_as = "none";
+  CHECK(row().empty());
+  provider.price_as = "mistral";
+  CHECK(row().empty());
+  provider.name = "lab";
+  provider.price_as = "openai";
+  CHECK(row() == "openai/gpt-4o");
+  provider.price_as.clear();
+  CHECK(row().empty());
+  provider.host = "api.openai.com";
+  CHECK(row() == "openai/gpt-4o");
+  provider.name = "anthropic";  // a name wins over a host
+  CHECK(row().empty());
+}
+
+TEST_CASE("known providers that have prices have them under their own name") {
+  const auto prices = built_in_prices();
+  std::string without;
+  for (const config::KnownProvider& known : config::known_providers()) {
+    if (!prices->has_provider(known.name)) without += std::string(known.name) + " ";
+  }
+  CHECK(without == "openrouter ");  // tells the cost itself
 }
 
 TEST_CASE("words are wanted where requests are written down one by one") {

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <cstdio>
@@ -18,6 +19,7 @@
 
 #include "base/log.h"
 #include "real_client.h"
+#include "scratch_dir.h"
 
 namespace headrace::test {
 namespace {
@@ -28,8 +30,14 @@ std::string abstract(const char* name) {
   return "unix:@headrace-control-test-" + std::to_string(::getpid()) + "-" + name;
 }
 
+const headrace_test::ScratchDir& state_dir() {
+  static const headrace_test::ScratchDir dir;
+  return dir;
+}
+
 std::string config_text(const std::string& model, const std::string& more = {}) {
-  return "listen: \"" + abstract("main") + "\"\nadmin: \"" + abstract("admin") +
+  return "state_dir: " + state_dir().path() + "\nlisten: \"" + abstract("main") + "\"\nadmin: \"" +
+         abstract("admin") +
          "\"\nworkers: 1\nbusy: off\nproviders:\n  p:\n    base_url: "
          "http://127.0.0.1:9/v1\nroutes:\n"
          "  - model: " +
@@ -171,6 +179,53 @@ TEST_CASE("before the drain the gateway goes on accepting for its drain_delay") 
   CHECK(client.hears("\"id\":\"m\""));
   REQUIRE(gateway.ends());
   CHECK(gateway.code() == 0);
+}
+
+TEST_CASE("requests are in the audit file, and what changes there waits for the next start") {
+  const headrace_test::ScratchDir dir;
+  const std::string file = dir.file("audit.jsonl");
+  const std::string audited = "audit: {path: " + file + "}\n";
+  const auto lines = [&] {
+    const std::string text = headrace_test::read_text(file);
+    return std::count(text.begin(), text.end(), '\n');
+  };
+  const auto ask = [] {
+    RealClient client(Gateway::place());
+    client.send(kModels);
+    CHECK(client.hears("]}"));
+  };
+  {
+    Gateway gateway(config_text("m", audited));
+    ask();
+    CHECK(soon([&] { return lines() == 1; }));
+    gateway.file().write(config_text("n"));
+    Gateway::signal(SIGHUP);
+    CHECK(soon([] {
+      RealClient client(Gateway::place());
+      client.send(kModels);
+      return client.hears("]}") && client.heard.find("\"id\":\"n\"") != std::string::npos;
+    }));
+  }
+  const auto written = lines();
+  CHECK(written >= 2);
+  Gateway again(config_text("m", audited));
+  ask();
+  CHECK(soon([&] { return lines() == written + 1; }));
+}
+
+TEST_CASE("a start with a faulty price table, state directory or audit file ends with 1") {
+  const headrace_test::ScratchDir dir;
+  for (const std::string& more : {std::string("prices: /no/such.json\n"),
+                                  "audit: {path: " + dir.path() + "}\n",
+                                  "audit: {path: " + dir.file("a") + ", required: true}\n"}) {
+    std::string text = config_text("m", more);
+    if (more.find("required") != std::string::npos)
+      text.replace(11, state_dir().path().size(), "/proc/x");
+    config::LoadOutcome loaded = config::load_text(text, {});
+    REQUIRE_MESSAGE(loaded.ok(), config::format_faults(loaded));
+    server::Control control({}, std::move(loaded));
+    CHECK(control.run() == 1);
+  }
 }
 
 TEST_CASE("a place that is taken ends the start with 1") {

@@ -53,6 +53,16 @@ bool has(const DoctorReport& page, std::string_view words) {
   return page.text.find(words) != std::string::npos;
 }
 
+TEST_CASE("a price table that cannot be read is in the way of a start") {
+  const Provider provider;
+  config::Snapshot snapshot = load("127.0.0.1:0", provider.address());
+  CHECK(has(report(snapshot), "built in, as of "));
+  snapshot.prices = "/no/such.json";
+  const DoctorReport page = report(snapshot);
+  CHECK_FALSE(page.can_serve);
+  CHECK(has(page, "!!  prices"));
+}
+
 TEST_CASE("a healthy host can serve, and the page says what it found") {
   const Provider provider;
   const DoctorReport page = report(load("127.0.0.1:0", provider.address()));

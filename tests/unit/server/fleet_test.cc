@@ -10,6 +10,7 @@
 
 #include "net/listen.h"
 #include "real_client.h"
+#include "telemetry/ring_file.h"
 
 namespace headrace::test {
 namespace {
@@ -82,6 +83,30 @@ TEST_CASE("every worker serves, and records stay readable when the threads are g
     bench.fleet.join();
     CHECK(bench.records() == 12);
   }
+}
+
+TEST_CASE("a worker goes on in the ring that it is given, and with its numbers") {
+  Bench bench(1);
+  auto opened = telemetry::private_ring(0, 64);
+  REQUIRE(opened.has_value());
+  telemetry::RecordRing before;
+  REQUIRE(before.attach(opened->memory.bytes()).ok());
+  for (int i = 0; i < 3; ++i) REQUIRE(before.push(Record{}));
+  Record record;
+  while (before.pop({&record, 1}) != 0) {
+  }
+  std::vector<telemetry::RingMemory> rings;
+  rings.push_back(std::move(opened->memory));
+  Fleet fleet(Bench::options(1), std::move(rings));
+  CHECK(fleet.ring(0).id() == before.id());
+  REQUIRE(fleet.start(bench.rules, bench.listeners).ok());
+  RealClient client(bench.place);
+  client.send(kModels);
+  CHECK(client.hears("\"id\":\"m\""));
+  fleet.move_to(Worker::Stage::stopped);
+  fleet.join();
+  REQUIRE(fleet.ring(0).pop({&record, 1}) == 1);
+  CHECK(record.sequence == 3);
 }
 
 TEST_CASE("a new configuration reaches every worker, and the old one is given back") {
