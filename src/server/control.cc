@@ -24,7 +24,6 @@ constexpr base::Nanos kRefreshNames = 30 * base::kSecond;
 constexpr base::Nanos kEndingGrace = 1 * base::kSecond;  // for terminal errors to leave
 constexpr base::Nanos kStopGrace = 3 * base::kSecond;    // for descriptors to close
 constexpr int kEndingPollMs = 5;
-constexpr std::size_t kOwnFiles = 24;  // descriptors that are neither clients nor upstreams
 
 base::Nanos monotonic_now() {
   timespec now{};
@@ -41,40 +40,6 @@ sigset_t our_signals() {
   sigemptyset(&set);
   for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, signal);
   return set;
-}
-
-// What one worker may hold open: configured, and within the process's limit of open files. Two
-// connections a request: one to the client, one to the provider.
-std::size_t connections_within(std::size_t configured,
-                               std::uint64_t open_files,
-                               std::size_t workers) {
-  const std::uint64_t own = kOwnFiles + 8 * workers;
-  const std::uint64_t rest = open_files > own + 8 ? open_files - own : 8;
-  return std::max<std::size_t>(1, std::min<std::uint64_t>(configured, rest / 2 / workers));
-}
-
-io::BackendWish wish_of(config::Backend backend) {
-  switch (backend) {
-    case config::Backend::automatic:
-      return io::BackendWish::automatic;
-    case config::Backend::io_uring:
-      return io::BackendWish::io_uring;
-    case config::Backend::epoll:
-      return io::BackendWish::epoll;
-  }
-  return io::BackendWish::automatic;
-}
-
-io::BusyMode busy_of(config::Busy busy) {
-  switch (busy) {
-    case config::Busy::automatic:
-      return io::BusyMode::automatic;
-    case config::Busy::always:
-      return io::BusyMode::always;
-    case config::Busy::off:
-      return io::BusyMode::off;
-  }
-  return io::BusyMode::automatic;
 }
 
 }  // namespace
@@ -190,17 +155,7 @@ bool Control::open_listener(const config::Listen& listen, net::Address& place, i
 }
 
 bool Control::start_fleet() {
-  const std::uint32_t workers = config::worker_count(current(), host_);
-  FleetOptions options;
-  options.workers = workers;
-  options.pin = config::should_pin(current(), host_);
-  options.clients_max =
-      connections_within(current().limits.client_connections, host_.open_files.soft, workers);
-  options.upstreams_max = options.clients_max;
-  options.io.wish = wish_of(current().io.backend);
-  options.io.busy = busy_of(config::busy_mode(current(), host_));
-  options.io.tiny = current().io.tiny;
-  options.io.compat_61 = current().io.compat == "6.1";
+  FleetOptions options = FleetOptions::of(current(), host_);
   const io::BackendChoice choice = io::choose_backend(options.io.wish);
   if (!choice.usable) {
     HEADRACE_LOG_ERROR("%s", choice.reason.c_str());
@@ -212,8 +167,8 @@ bool Control::start_fleet() {
   HEADRACE_LOG_INFO("io backend: %s (%s)", io_backend_.c_str(), choice.reason.c_str());
 
   std::vector<telemetry::RingMemory> rings;
-  rings.reserve(workers);
-  for (std::uint32_t i = 0; i < workers; ++i) rings.push_back(journal_->take_ring(i));
+  rings.reserve(options.workers);
+  for (std::uint32_t i = 0; i < options.workers; ++i) rings.push_back(journal_->take_ring(i));
   fleet_ = std::make_unique<Fleet>(options, std::move(rings));
   start_exporter(choice.reason);
   const base::Status status = fleet_->start(book_->current(), listeners_);

@@ -12,6 +12,8 @@
 namespace headrace::server {
 namespace {
 
+constexpr std::size_t kOwnFiles = 24;  // descriptors that are neither clients nor upstreams
+
 std::uint64_t random_seed() {
   std::uint64_t seed = 0;
   const auto got = ::getrandom(&seed, sizeof seed, 0);
@@ -53,7 +55,55 @@ FleetOptions with_backend_chosen(FleetOptions options) {
   return options;
 }
 
+// What one worker may hold open: configured, and within the process's limit of open files. Two
+// connections a request: one to the client, one to the provider.
+std::size_t connections_within(std::size_t configured,
+                               std::uint64_t open_files,
+                               std::size_t workers) {
+  const std::uint64_t own = kOwnFiles + 8 * workers;
+  const std::uint64_t rest = open_files > own + 8 ? open_files - own : 8;
+  return std::max<std::size_t>(1, std::min<std::uint64_t>(configured, rest / 2 / workers));
+}
+
+io::BackendWish wish_of(config::Backend backend) {
+  switch (backend) {
+    case config::Backend::automatic:
+      return io::BackendWish::automatic;
+    case config::Backend::io_uring:
+      return io::BackendWish::io_uring;
+    case config::Backend::epoll:
+      return io::BackendWish::epoll;
+  }
+  return io::BackendWish::automatic;
+}
+
+io::BusyMode busy_of(config::Busy busy) {
+  switch (busy) {
+    case config::Busy::automatic:
+      return io::BusyMode::automatic;
+    case config::Busy::always:
+      return io::BusyMode::always;
+    case config::Busy::off:
+      return io::BusyMode::off;
+  }
+  return io::BusyMode::automatic;
+}
+
 }  // namespace
+
+FleetOptions FleetOptions::of(const config::Snapshot& snapshot, const config::HostFacts& host) {
+  FleetOptions options;
+  options.workers = config::worker_count(snapshot, host);
+  options.pin = config::should_pin(snapshot, host);
+  options.clients_max =
+      connections_within(snapshot.limits.client_connections, host.open_files.soft, options.workers);
+  options.upstreams_max = options.clients_max;
+  options.io.wish = wish_of(snapshot.io.backend);
+  options.io.busy = busy_of(config::busy_mode(snapshot, host));
+  options.io.tiny = snapshot.io.tiny;
+  options.io.compat_61 = snapshot.io.compat == "6.1";
+  return options;
+}
 
 Fleet::Fleet(const FleetOptions& options, std::vector<telemetry::RingMemory> rings)
     : options_(with_backend_chosen(options)) {

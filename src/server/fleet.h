@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "config/host.h"
 #include "io/backend.h"
 #include "server/worker.h"
 #include "telemetry/counters.h"
@@ -33,6 +34,9 @@ struct FleetOptions {
   std::size_t clients_max = base::limits::kClientConnections;  // of one worker
   std::size_t upstreams_max = base::limits::kUpstreamConnections;
   io::IoOptions io;
+
+  // As configured, within what this host allows.
+  static FleetOptions of(const config::Snapshot& snapshot, const config::HostFacts& host);
 };
 
 class Fleet {

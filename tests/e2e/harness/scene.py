@@ -61,6 +61,13 @@ class Scene:
         self._number += 1
         return self._number
 
+    def state_dir(self):
+        """A name for the state directory of one gateway: they run side by side, and only one can have the usual
+        place."""
+        place = f"/dev/shm/{self.folder.name}-{self.next_number()}"
+        self.at_end(lambda: shutil.rmtree(place, ignore_errors=True))
+        return place
+
     def at_end(self, function):
         self._ends.append(function)
 
@@ -86,7 +93,8 @@ class Scene:
     @staticmethod
     def environment(more=None):
         clean = {name: value for name, value in os.environ.items()
-                 if not name.startswith(("HEADRACE_", "LISTEN_")) and "proxy" not in name.lower()}
+                 if not name.startswith(("HEADRACE_", "LISTEN_")) and "proxy" not in name.lower()
+                 and not name.endswith(("_API_KEY", "_BASE_URL"))}
         return {**clean, **(more or {})}
 
     def headrace(self, *arguments, env=None, **options):

@@ -68,6 +68,30 @@ struct Bench {
 
 }  // namespace
 
+TEST_CASE("a fleet is as large as configured, within what the host allows") {
+  config::HostFacts host;
+  host.affinity_cpus = 4;
+  host.open_files = {1 << 20, 1 << 20};
+  config::Snapshot snapshot;
+  FleetOptions options = FleetOptions::of(snapshot, host);
+  CHECK(options.workers == 4);
+  CHECK(options.clients_max == snapshot.limits.client_connections);
+  CHECK(options.io.busy == io::BusyMode::automatic);
+  snapshot.workers = 2;
+  snapshot.io = {.backend = config::Backend::epoll, .tiny = true, .compat = "6.1"};
+  host.open_files = {1024, 1024};
+  options = FleetOptions::of(snapshot, host);
+  CHECK(options.workers == 2);
+  CHECK(options.io.wish == io::BackendWish::epoll);
+  CHECK(options.io.tiny);
+  CHECK(options.io.compat_61);
+  // Two connections a request, of two workers, and the process's own files.
+  CHECK(options.clients_max < 1024 / 4);
+  CHECK(options.clients_max > 1024 / 4 - 24);
+  host.open_files = {8, 8};
+  CHECK(FleetOptions::of(snapshot, host).clients_max == 2);
+}
+
 TEST_CASE("every worker serves, and records stay readable when the threads are gone") {
   for (const std::uint32_t workers : {1u, 3u}) {
     Bench bench(workers);
