@@ -193,3 +193,25 @@ def bad_activation(scene):
     gateway.expected_exit = 1
     equal(gateway.exit_code(), 1, "the exit code")
     contains(gateway.errors(), "LISTEN_FDS: descriptor 3 (clients)", "the complaint")
+
+
+@case("without a file the provider whose key is in the environment is served, and the key shows nowhere")
+def zero_configuration(scene):
+    upstream = scene.upstream()
+    env = scene.environment({"OPENAI_API_KEY": SECRET, "OPENAI_BASE_URL": upstream.base_url,
+                             "HEADRACE_LISTEN": "127.0.0.1:0", "HEADRACE_ADMIN": "off",
+                             "HEADRACE_STATE_DIR": scene.state_dir()})
+    gateway = scene.process([scene.binary("src/headrace")], env=env, cwd=scene.folder)
+    gateway.wait_line(r"ready: 1 worker|ready: \d+ workers")
+    place = gateway.wait_line(r"listening on 127\.0\.0\.1:(\d+)").group(1)
+    gateway.wait_line(r"configuration: the environment, with openai \(OPENAI_API_KEY\)")
+    for model in ("gpt-4o", "whatever/else"):
+        client = connect(("127.0.0.1", int(place)))
+        equal(client.send(words.chat_request(model=model)).read_answer().body, words.PLAIN, "the answer")
+        client.close()
+    equal(upstream.requests[0].field("authorization"), f"Bearer {SECRET}", "what the provider got")
+    equal(gateway.end(), 0, "the exit code")
+    code, output, errors = scene.headrace("config", "print", env={"OPENAI_API_KEY": SECRET, "OPENAI_BASE_URL": upstream.base_url})
+    equal(code, 0, "the exit code of config print")
+    contains(output, '"gpt-*"', "what it prints")
+    lacks(gateway.errors() + gateway.output() + output + errors, SECRET, "what is said")

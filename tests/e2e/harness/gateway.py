@@ -48,7 +48,8 @@ class Gateway(Process):
         self.write(config)
         if starved:
             env = {**(env or {}), **without_vptr_checks(scene)}
-        env = {"HEADRACE_STATE_DIR": scene.state_dir(), **(env or {})}
+        if "state_dir" not in config:  # of the map, or of the text
+            env = {"HEADRACE_STATE_DIR": scene.state_dir(), **(env or {})}
         super().__init__([*wrapper, scene.binary("src/headrace"), "--config", self.file, *arguments],
                          env=scene.environment(env), **options)
         scene.at_end(self.settle)
