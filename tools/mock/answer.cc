@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
+#include <vector>
 
 #include "connection.h"
 #include "service.h"
@@ -11,14 +13,16 @@ namespace headrace::mock {
 namespace {
 
 constexpr base::Nanos kForEver = base::kNever;
-
 constexpr std::string_view kStreamHead =
     "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\n"
     "cache-control: no-cache\r\n";
 
-std::string stamp(base::Nanos instant) {
-  return fmt::format("{:016x}", instant);
-}
+// Keeps events instead of sending them.
+class KeptEvents final : public EventSink {
+ public:
+  void event(std::string_view text) override { events.emplace_back(text); }
+  std::vector<std::string> events;
+};
 
 }  // namespace
 
@@ -26,15 +30,16 @@ Answer::Answer(Connection& connection) : connection_(connection) {
   timer_.bind<&Answer::on_due>(*this);
 }
 
-void Answer::start(const ChatRequest& request, const Fault& fault) {
+void Answer::start(CallRequest request, const Shape& shape, const Fault& fault) {
   Service& service = connection_.service();
-  request_ = request;
+  request_ = std::move(request);
+  shape_ = shape;
   fault_ = fault;
-  if (fault_.action == Action::no_usage) request_.include_usage = false;
-  texts_.emplace(request_, service.next_id(), connection_.io().wall_clock() / 1'000'000'000);
-  tokens_ = service.draw_tokens();
-  cut_ = request_.max_tokens != 0 && request_.max_tokens < tokens_;
-  if (cut_) tokens_ = request_.max_tokens;
+  if (fault_.action == Action::no_usage) shape_.usage = Shape::Usage::none;
+  const std::uint64_t number = service.next_id();
+  plan_ = Plan(request_, shape_, service.draw_tokens());
+  const auto created = static_cast<std::uint64_t>(connection_.io().wall_clock()) / 1'000'000'000;
+  texts_ = make_texts({request_, shape_, plan_, number, created});
   sent_ = 0;
   running_ = true;
   stalled_ = false;
@@ -42,7 +47,7 @@ void Answer::start(const ChatRequest& request, const Fault& fault) {
   pending_.clear();
   pending_events_ = 0;
   connection_.set_split(fault_.action == Action::split ? fault_.count : 0);
-  due_ = connection_.io().now() + service.draw_ttft();
+  due_ = connection_.io().now() + (shape_.ttft ? *shape_.ttft : service.draw_ttft());
   if (request_.stream) {
     begin_stream();
   } else if (fault_.action == Action::headers_then_silence) {
@@ -50,7 +55,7 @@ void Answer::start(const ChatRequest& request, const Fault& fault) {
         "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n");
     due_ = kForEver;
   } else {
-    for (std::uint64_t i = 1; i < tokens_; ++i) due_ += service.draw_itl();
+    for (std::uint64_t i = 1; i < plan_.pieces(); ++i) due_ += next_gap();
   }
   arm();
 }
@@ -86,9 +91,13 @@ void Answer::arm() {
   if (due_ != kForEver) connection_.io().timers().schedule(timer_, due_);
 }
 
+base::Nanos Answer::next_gap() {
+  return shape_.itl ? *shape_.itl : connection_.service().draw_itl();
+}
+
 void Answer::begin_stream() {
   std::string head(kStreamHead);
-  head += fmt::format("x-request-id: req_{}\r\n", texts_->id().substr(9));
+  head += request_id_field();
   head += fault_.action == Action::until_close ? "connection: close\r\n\r\n"
                                                : "transfer-encoding: chunked\r\n\r\n";
   connection_.write(head);
@@ -96,28 +105,32 @@ void Answer::begin_stream() {
     due_ = kForEver;
   } else if (fault_.action == Action::keepalive_only) {
     due_ = connection_.io().now() + fault_.time;
-  } else {
-    emit(texts_->role_event());
+  } else if (fault_.action != Action::error_first) {
+    texts_->begin(*this);
     if (fault_.action == Action::role_then_silence) due_ = kForEver;
   }
 }
 
-// One token, or whatever stands in its place. False when nothing more is to be done now.
+// One piece, or whatever stands in its place. False when nothing more is to be done now.
 bool Answer::step_stream() {
   if (fault_.action == Action::keepalive_only) {
-    emit(": keep-alive\n\n");
+    texts_->keep_alive(*this);
     due_ += fault_.time;
     return true;
   }
+  if (fault_.action == Action::error_first) {
+    send_error_event();
+    return false;
+  }
   if (sent_ == fault_.token && act_at_token()) return false;
-  if (sent_ == tokens_) {
+  if (sent_ == plan_.pieces()) {
     end_stream();
     return false;
   }
-  emit(texts_->content_event(next_content()));
+  texts_->piece(next_piece(), *this);
   ++sent_;
-  // The end follows its last token at once, as it does with real servers.
-  if (sent_ != tokens_) due_ += connection_.service().draw_itl();
+  // The end follows its last piece at once, as it does with real servers.
+  if (sent_ != plan_.pieces()) due_ += next_gap();
   return true;
 }
 
@@ -142,30 +155,43 @@ bool Answer::act_at_token() {
     case Action::eof:
       finish(false);
       return true;
-    case Action::eof_mid_event: {
-      const std::string event = texts_->content_event(next_content());
-      connection_.write(fmt::format("{:x}\r\n{}", event.size(), event.substr(0, event.size() / 2)));
-      finish(false);
+    case Action::eof_mid_event:
+      cut_event();
       return true;
-    }
     case Action::error_event:
-      emit("data: " + error_body("The server had an error", "server_error", "server_error") +
-           "\n\n");
-      flush();
-      connection_.write("0\r\n\r\n");
-      finish(true);
+      send_error_event();
       return true;
     default:
       return false;
   }
 }
 
-void Answer::end_stream() {
-  if (fault_.action != Action::no_done) {
-    emit(texts_->finish_event(cut_));
-    if (request_.include_usage) emit(texts_->usage_event(tokens_));
-    emit("data: [DONE]\n\n");
+// What belongs to the next piece, without the second half of its last event.
+void Answer::cut_event() {
+  KeptEvents kept;
+  if (sent_ < plan_.pieces()) {
+    texts_->piece(next_piece(), kept);
+  } else {
+    texts_->end(kept);
   }
+  const std::string last = kept.events.back();
+  kept.events.pop_back();
+  for (const std::string& whole : kept.events) event(whole);
+  flush();
+  connection_.write(fmt::format("{:x}\r\n{}", last.size(), last.substr(0, last.size() / 2)));
+  finish(false);
+}
+
+// And the end of the body, in good order.
+void Answer::send_error_event() {
+  texts_->error(sudden_error_words(family_of(request_.call), fault_.status, fault_.code), *this);
+  flush();
+  connection_.write("0\r\n\r\n");
+  finish(true);
+}
+
+void Answer::end_stream() {
+  if (fault_.action != Action::no_done) texts_->end(*this);
   flush();
   const bool chunked = fault_.action != Action::until_close;
   if (chunked) connection_.write("0\r\n\r\n");
@@ -173,14 +199,15 @@ void Answer::end_stream() {
 }
 
 void Answer::send_plain() {
-  std::string content;
-  for (std::uint64_t i = 0; i < tokens_; ++i) content += next_content();
-  sent_ = tokens_;
-  const std::string body = texts_->plain_body(content, tokens_, cut_);
+  Whole whole;
+  while (sent_ < plan_.pieces()) {
+    whole.add(next_piece());
+    ++sent_;
+  }
+  const std::string body = texts_->plain_body(whole);
   const bool until_close = fault_.action == Action::until_close;
-  std::string message =
-      fmt::format("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nx-request-id: req_{}\r\n",
-                  texts_->id().substr(9));
+  std::string message = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n";
+  message += request_id_field();
   message += until_close ? "connection: close\r\n\r\n"
                          : fmt::format("content-length: {}\r\n\r\n", body.size());
   const std::size_t body_begin = message.size();
@@ -210,23 +237,39 @@ void Answer::cut_plain(const std::string& message, std::size_t body_begin) {
   if (fault_.action == Action::eof || fault_.action == Action::eof_mid_event) finish(false);
 }
 
-std::string Answer::next_content() {
+// Thoughts and texts are words of the vocabulary; a stamp goes only where the answer's text is.
+Piece Answer::next_piece() {
   Service& service = connection_.service();
-  if (service.stamps()) return stamp(connection_.io().clock());
-  return ChatTexts::word(service.random());
+  Piece piece = plan_.piece(sent_);
+  if (piece.kind == Piece::Kind::arguments) return piece;
+  if (service.stamps() && piece.kind == Piece::Kind::text) {
+    content_.clear();
+    fmt::format_to(std::back_inserter(content_), "{:016x}", connection_.io().clock());
+    piece.content = content_;
+  } else {
+    piece.content = draw_word(service.random());
+  }
+  return piece;
 }
 
-void Answer::emit(std::string event) {
+std::string Answer::request_id_field() const {
+  const bool openai = family_of(request_.call) == Family::openai;
+  return fmt::format("{}: {}\r\n", openai ? "x-request-id" : "request-id", texts_->request_id());
+}
+
+void Answer::event(std::string_view text) {
+  std::string with_returns;
   if (fault_.action == Action::crlf) {
-    std::string with_returns;
-    for (const char c : event) with_returns += c == '\n' ? std::string("\r\n") : std::string(1, c);
-    event = std::move(with_returns);
+    for (const char c : text) with_returns += c == '\n' ? std::string("\r\n") : std::string(1, c);
+    text = with_returns;
   }
   if (fault_.action == Action::until_close) {
-    connection_.write(event);
+    connection_.write(text);
     return;
   }
-  pending_ += fmt::format("{:x}\r\n{}\r\n", event.size(), event);
+  fmt::format_to(std::back_inserter(pending_), "{:x}\r\n", text.size());
+  pending_ += text;
+  pending_ += "\r\n";
   ++pending_events_;
   const std::uint64_t together = fault_.action == Action::coalesce ? fault_.count : 1;
   if (pending_events_ >= together) flush();

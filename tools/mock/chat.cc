@@ -1,154 +1,162 @@
 #include "chat.h"
 
 #include <fmt/format.h>
-#include <simdjson.h>
 
-#include <array>
+#include <iterator>
+
+#include "json_text.h"
 
 namespace headrace::mock {
-namespace {
 
-namespace dom = simdjson::dom;
-
-bool read_bool(dom::object object, std::string_view key) {
-  bool value = false;
-  return object[key].get(value) == simdjson::SUCCESS && value;
+ChatTexts::ChatTexts(const Order& order) : Texts(order, "chatcmpl-") {
+  start_ = fmt::format(
+      R"(data: {{"id":"{}","object":"chat.completion.chunk","created":{},"model":"{}",)"
+      R"("service_tier":"default","system_fingerprint":"fp_mock","choices":)",
+      id(),
+      order.created,
+      model());
 }
 
-std::uint64_t read_count(dom::object object, std::string_view key) {
-  std::uint64_t value = 0;
-  return object[key].get(value) == simdjson::SUCCESS ? value : 0;
+void ChatTexts::begin(EventSink& sink) {
+  open_line();
+  line_ += R"([{"index":0,"delta":{"role":"assistant","content":"","refusal":null},)"
+           R"("logprobs":null,"finish_reason":null}])";
+  close_line(UsageOf::content, sink);
 }
 
-constexpr std::array<std::string_view, 32> kVocabulary = {
-    " water", " wheel",  " the",   " a",      " runs",   " straight", " down",  " to",
-    " mill",  " and",    " turns", " slow",   " fast",   " stone",    ",",      ".",
-    " of",    " stream", " in",    " spring", " gate",   " opens",    " when",  " miller",
-    " hears", " Mühle",  " 水",    " line\n", " \"so\"", " over",     " under", " again"};
-
-}  // namespace
-
-std::optional<ChatRequest> parse_chat_request(std::string_view body, std::string_view& fault) {
-  dom::parser parser;
-  dom::object object;
-  fault = "the body is not a JSON object";
-  if (parser.parse(simdjson::padded_string(body)).get(object) != simdjson::SUCCESS) {
-    return std::nullopt;
+void ChatTexts::piece(const Piece& piece, EventSink& sink) {
+  ++sent_;
+  switch (piece.kind) {
+    case Piece::Kind::thought:
+      return delta("reasoning_content", piece.content, sink);
+    case Piece::Kind::text:
+      return delta("content", piece.content, sink);
+    case Piece::Kind::arguments:
+      if (piece.call == calls_begun_) call_begin(calls_begun_++, sink);
+      return call_arguments(piece, sink);
   }
-  ChatRequest request;
-  std::string_view model;
-  fault = "`model` must be a string";
-  if (object["model"].get(model) != simdjson::SUCCESS) return std::nullopt;
-  dom::array messages;
-  fault = "`messages` must be a list that is not empty";
-  if (object["messages"].get(messages) != simdjson::SUCCESS || messages.size() == 0) {
-    return std::nullopt;
-  }
-  request.model = model;
-  request.stream = read_bool(object, "stream");
-  dom::object stream_options;
-  if (object["stream_options"].get(stream_options) == simdjson::SUCCESS) {
-    request.include_usage = read_bool(stream_options, "include_usage");
-  }
-  request.max_tokens = read_count(object, "max_completion_tokens");
-  if (request.max_tokens == 0) request.max_tokens = read_count(object, "max_tokens");
-  request.prompt_tokens = body.size() / 4 + 1;  // the usual rule of thumb
-  return request;
 }
 
-std::string json_escaped(std::string_view text) {
+void ChatTexts::delta(std::string_view name, std::string_view content, EventSink& sink) {
+  open_line();
+  line_ += R"([{"index":0,"delta":{")";
+  line_ += name;
+  line_ += "\":\"";
+  append_escaped(line_, content);
+  line_ += R"("},"logprobs":null,"finish_reason":null}])";
+  close_line(UsageOf::content, sink);
+}
+
+void ChatTexts::call_begin(std::size_t call, EventSink& sink) {
+  open_line();
+  fmt::format_to(std::back_inserter(line_),
+                 R"([{{"index":0,"delta":{{"tool_calls":[{{"index":{},"id":"{}","type":"function",)"
+                 R"("function":{{"name":"{}","arguments":""}}}}]}},"logprobs":null,)"
+                 R"("finish_reason":null}}])",
+                 call,
+                 part_id("call_", call),
+                 json_escaped(plan().calls()[call].name));
+  close_line(UsageOf::content, sink);
+}
+
+void ChatTexts::call_arguments(const Piece& piece, EventSink& sink) {
+  open_line();
+  fmt::format_to(
+      std::back_inserter(line_),
+      R"([{{"index":0,"delta":{{"tool_calls":[{{"index":{},"function":{{"arguments":")",
+      piece.call);
+  append_escaped(line_, piece.content);
+  line_ += R"("}}]},"logprobs":null,"finish_reason":null}])";
+  close_line(UsageOf::content, sink);
+}
+
+void ChatTexts::end(EventSink& sink) {
+  open_line();
+  fmt::format_to(std::back_inserter(line_),
+                 R"([{{"index":0,"delta":{{}},"logprobs":null,"finish_reason":"{}"}}])",
+                 finish_reason());
+  close_line(UsageOf::finish, sink);
+  if (request().include_usage && shape().usage != Shape::Usage::none &&
+      shape().usage != Shape::Usage::last) {
+    open_line();
+    line_ += "[]";
+    close_line(UsageOf::last, sink);
+  }
+  sink.event("data: [DONE]\n\n");
+}
+
+std::string ChatTexts::calls(const Whole& whole) const {
   std::string result;
-  result.reserve(text.size() + 8);
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      result += '\\';
-      result += c;
-    } else if (c == '\n') {
-      result += "\\n";
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      result += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
-    } else {
-      result += c;
-    }
+  for (std::size_t call = 0; call < whole.arguments.size(); ++call) {
+    result += fmt::format(R"({}{{"id":"{}","type":"function","function":{{"name":"{}",)"
+                          R"("arguments":"{}"}}}})",
+                          call == 0 ? R"(,"tool_calls":[)" : ",",
+                          part_id("call_", call),
+                          json_escaped(plan().calls()[call].name),
+                          json_escaped(whole.arguments[call]));
   }
-  return result;
+  return result.empty() ? result : result + "]";
 }
 
-std::string error_body(std::string_view message, std::string_view type, std::string_view code) {
-  return fmt::format(R"({{"error":{{"message":"{}","type":"{}","param":null,"code":"{}"}}}})",
-                     json_escaped(message),
-                     type,
-                     code);
-}
-
-ChatTexts::ChatTexts(const ChatRequest& request, std::uint64_t id, std::uint64_t created)
-    : request_(request), id_(fmt::format("chatcmpl-mock{:012x}", id)), created_(created) {
-  request_.model = json_escaped(request.model);
-  start_ = fmt::format(R"({{"id":"{}","object":"chat.completion.chunk","created":{},"model":"{}",)"
-                       R"("service_tier":"default","system_fingerprint":"fp_mock","choices":)",
-                       id_,
-                       created_,
-                       request_.model);
-}
-
-std::string ChatTexts::word(base::Prng& random) {
-  return std::string(kVocabulary[random.below(kVocabulary.size())]);
-}
-
-std::string ChatTexts::role_event() const {
-  return chunk(R"([{"index":0,"delta":{"role":"assistant","content":"","refusal":null},)"
-               R"("logprobs":null,"finish_reason":null}])",
-               "null");
-}
-
-std::string ChatTexts::content_event(std::string_view content) const {
-  return chunk(fmt::format(R"([{{"index":0,"delta":{{"content":"{}"}},"logprobs":null,)"
-                           R"("finish_reason":null}}])",
-                           json_escaped(content)),
-               "null");
-}
-
-std::string ChatTexts::finish_event(bool cut) const {
-  return chunk(fmt::format(R"([{{"index":0,"delta":{{}},"logprobs":null,"finish_reason":"{}"}}])",
-                           cut ? "length" : "stop"),
-               "null");
-}
-
-std::string ChatTexts::usage_event(std::uint64_t tokens) const {
-  return chunk("[]", usage(tokens));
-}
-
-std::string ChatTexts::plain_body(std::string_view content, std::uint64_t tokens, bool cut) const {
+std::string ChatTexts::plain_body(const Whole& whole) const {
+  const bool only_calls = !whole.arguments.empty() && whole.text.empty();
+  const std::string content = only_calls ? "null" : "\"" + json_escaped(whole.text) + "\"";
+  std::string thought;
+  if (!whole.thought.empty()) {
+    thought = fmt::format(R"("reasoning_content":"{}",)", json_escaped(whole.thought));
+  }
+  std::string usage;
+  if (shape().usage != Shape::Usage::none) {
+    usage = R"("usage":)";
+    append_chat_usage(usage, counts(plan().pieces()));
+    usage += ',';
+  }
   return fmt::format(
       R"({{"id":"{}","object":"chat.completion","created":{},"model":"{}","choices":[{{"index":0,)"
-      R"("message":{{"role":"assistant","content":"{}","refusal":null,"annotations":[]}},)"
-      R"("logprobs":null,"finish_reason":"{}"}}],"usage":{},"service_tier":"default",)"
+      R"("message":{{"role":"assistant",{}"content":{},"refusal":null,"annotations":[]{}}},)"
+      R"("logprobs":null,"finish_reason":"{}"}}],{}"service_tier":"default",)"
       R"("system_fingerprint":"fp_mock"}})",
-      id_,
-      created_,
-      request_.model,
-      json_escaped(content),
-      cut ? "length" : "stop",
-      usage(tokens));
+      id(),
+      order().created,
+      model(),
+      thought,
+      content,
+      calls(whole),
+      finish_reason(),
+      usage);
 }
 
-// The usage field is there in every chunk, as null, exactly when usage was asked for.
-std::string ChatTexts::chunk(std::string_view choices, std::string_view usage) const {
-  return fmt::format("data: {}{}{}{}}}\n\n",
-                     start_,
-                     choices,
-                     request_.include_usage ? ",\"usage\":" : "",
-                     request_.include_usage ? usage : "");
+std::string_view ChatTexts::finish_reason() const {
+  switch (plan().end()) {
+    case Plan::End::stop:
+      return "stop";
+    case Plan::End::calls:
+      return "tool_calls";
+    case Plan::End::length:
+      return "length";
+    case Plan::End::filter:
+      return "content_filter";
+  }
+  return {};
 }
 
-std::string ChatTexts::usage(std::uint64_t tokens) const {
-  return fmt::format(R"({{"prompt_tokens":{},"completion_tokens":{},"total_tokens":{},)"
-                     R"("prompt_tokens_details":{{"cached_tokens":0,"audio_tokens":0}},)"
-                     R"("completion_tokens_details":{{"reasoning_tokens":0,"audio_tokens":0,)"
-                     R"("accepted_prediction_tokens":0,"rejected_prediction_tokens":0}}}})",
-                     request_.prompt_tokens,
-                     tokens,
-                     request_.prompt_tokens + tokens);
+void ChatTexts::open_line() {
+  line_ = start_;
+}
+
+// OpenAI's usage field is there in every chunk, as null, exactly when usage was asked for.
+void ChatTexts::close_line(UsageOf place, EventSink& sink) {
+  const Shape::Usage usage = shape().usage;
+  const bool told = place == UsageOf::last || usage == Shape::Usage::every ||
+                    (usage == Shape::Usage::last && place == UsageOf::finish);
+  if (told) {
+    line_ += R"(,"usage":)";
+    append_chat_usage(line_, counts(sent_));
+  } else if (request().include_usage && usage == Shape::Usage::normal) {
+    line_ += R"(,"usage":null)";
+  }
+  line_ += "}\n\n";
+  sink.event(line_);
 }
 
 }  // namespace headrace::mock

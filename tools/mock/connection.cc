@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "error.h"
 #include "http/h1_writer.h"
 #include "service.h"
 
@@ -67,7 +68,14 @@ bool Connection::read_head() {
     return false;
   }
   const http::RequestHead head = parser_.head(received_);
-  request_ = {std::string(head.method), std::string(head.path), std::string(head.query), {}};
+  request_ = {std::string(head.method),
+              std::string(head.path),
+              std::string(head.query),
+              {},
+              field("authorization"),
+              field("x-api-key"),
+              field("anthropic-version"),
+              field("x-mock")};
   keep_alive_ = head.keep_alive;
   body_.start(head.framing, head.content_length);
   if (head.framing == http::Framing::length && head.content_length > kBodyBytes) {
@@ -78,6 +86,10 @@ bool Connection::read_head() {
   received_.erase(0, parser_.head_bytes());
   state_ = State::body;
   return true;
+}
+
+std::string Connection::field(std::string_view lowered_name) const {
+  return std::string(parser_.fields().find(lowered_name, received_));
 }
 
 bool Connection::read_body() {
@@ -144,15 +156,28 @@ void Connection::abort() {
   if (socket_.is_open()) io_.close(socket_, io::CloseHow::abort);
 }
 
-void Connection::reply(std::uint16_t status, std::string_view body, std::string_view more_fields) {
+void Connection::reply(std::uint16_t status,
+                       std::string_view body,
+                       std::string_view more_fields,
+                       std::string_view content_type) {
   write(fmt::format(
-      "HTTP/1.1 {} {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n{}{}\r\n{}",
+      "HTTP/1.1 {} {}\r\ncontent-type: {}\r\ncontent-length: {}\r\n{}{}\r\n{}",
       status,
       http::reason_phrase(status),
+      content_type,
       body.size(),
       more_fields,
       keep_alive_ ? "" : "connection: close\r\n",
       body));
+  finish_answer(true);
+}
+
+void Connection::reply_empty(bool stream) {
+  write("HTTP/1.1 200 OK\r\n");
+  write(stream ? "content-type: text/event-stream; charset=utf-8\r\ntransfer-encoding: chunked\r\n"
+               : "content-type: application/json\r\ncontent-length: 0\r\n");
+  write(keep_alive_ ? "\r\n" : "connection: close\r\n\r\n");
+  if (stream) write("0\r\n\r\n");
   finish_answer(true);
 }
 
@@ -166,10 +191,13 @@ void Connection::refuse(base::Errc code) {
   service_.note_bad_request();
   keep_alive_ = false;
   state_ = State::answering;
+  const bool anthropic = request_.path.starts_with("/v1/messages");
   reply(status,
-        error_body("The request is not one this server takes",
-                   "invalid_request_error",
-                   base::name_of(code)));
+        error_body(anthropic ? Family::anthropic : Family::openai,
+                   {status == 413 && anthropic ? "request_too_large" : "invalid_request_error",
+                    base::name_of(code),
+                    "The request is not one this server takes"},
+                   "req_mock"));
 }
 
 }  // namespace headrace::mock

@@ -24,6 +24,11 @@ struct HttpRequest {
   std::string path;
   std::string query;
   std::string body;
+  // Fields, empty when they are not there.
+  std::string authorization;
+  std::string x_api_key;
+  std::string anthropic_version;
+  std::string x_mock;
 };
 
 class Connection final : public io::SocketOwner {
@@ -58,13 +63,19 @@ class Connection final : public io::SocketOwner {
   void finish_answer(bool keep_alive);
   void abort();  // RST
   // Writes a whole plain answer and finishes it.
-  void reply(std::uint16_t status, std::string_view body, std::string_view more_fields = {});
+  void reply(std::uint16_t status,
+             std::string_view body,
+             std::string_view more_fields = {},
+             std::string_view content_type = "application/json");
+  // Status 200 and nothing else: a stream without an event, or a body without a byte.
+  void reply_empty(bool stream);
 
  private:
   enum class State : std::uint8_t { head, body, answering, closing, closed };
 
   void read();
   bool read_head();
+  std::string field(std::string_view lowered_name) const;
   bool read_body();
   void drip();
   void close_when_sent();

@@ -20,6 +20,8 @@ struct Fault {
     none,
     refuse,                // reset the connection without a word
     http,                  // an error status with an error body
+    html,                  // a status with a page in HTML
+    empty,                 // status 200 and nothing behind it
     headers_then_silence,  // the head of a good answer, then nothing
     role_then_silence,     // and the role event, which is not useful yet
     keepalive_only,        // and SSE comments for ever
@@ -28,6 +30,7 @@ struct Fault {
     eof,            // the connection ends after `token` tokens, without the end of the message
     eof_mid_event,  // the same in the middle of an event
     error_event,    // an error event after `token` tokens, then a well-formed end
+    error_first,    // the same as the first event of all; a plain answer is an error with status 200
     no_done,        // a well-formed end without finish reason and [DONE]
     no_usage,       // leaves out the usage that was asked for
     crlf,           // event lines end in CRLF
@@ -37,11 +40,14 @@ struct Fault {
   };
 
   Action action = Action::none;
-  std::uint16_t status = 0;
+  std::uint16_t status = 0;  // of error events: what it would have been, or 0
+  std::string_view code{};   // of an error, a constant; empty: what belongs to the status
+  bool real = false;         // an error in a provider's words, not the mock's
   std::uint64_t token = 0;
   std::uint64_t count = 0;
   base::Nanos time = 0;
   std::uint64_t retry_after_ms = 0;
+  std::uint64_t retry_after_s = 0;  // without milliseconds
 
   friend bool operator==(const Fault&, const Fault&) = default;
 };

@@ -39,6 +39,7 @@ struct Arguments {
   std::string itl = "const:20ms";
   std::string tokens = "const:32";
   std::vector<std::string> faults;
+  std::string shape;
   std::string stamp = "off";
   std::string io = "auto";
   std::string busy = "off";
@@ -48,7 +49,7 @@ struct Arguments {
 constexpr const char* kFooter =
     R"(DIST: const:V | uniform:A,B | normal:MEAN,DEVIATION | lognormal:P50,P99 | exp:MEAN, times as 250us, 20ms, 1.5s
 
-truth: GET /mock/stats      change at run time: POST /mock/control?clear=1&fault=20%25:+http=429&ttft=const:1s
+truth: GET /mock/stats      change at run time: POST /mock/control?clear=1&fault=20%25:+http=429&shape=tools%3D2&ttft=const:1s
 )";
 
 void declare(CLI::App& app, Arguments& arguments) {
@@ -70,6 +71,15 @@ void declare(CLI::App& app, Arguments& arguments) {
           },
           "RULE"))
       ->allow_extra_args(false);
+  app.add_option("--shape", arguments.shape, "what answers look like")
+      ->check(CLI::Validator(
+          [](std::string& text) {
+            Choice choice;
+            return apply_words(text, choice) && !choice.fault ? std::string()
+                                                              : "`" + text + "` is no shape";
+          },
+          "WORDS"));
+  app.add_option("--require-key", arguments.settings.key, "answer 401 without this key");
   app.add_option("--seed", arguments.settings.seed, "of every draw")->capture_default_str();
   app.add_option("--stamp", arguments.stamp, "put CLOCK_MONOTONIC nanoseconds into the tokens")
       ->check(CLI::IsMember({"off", "content"}))
@@ -83,7 +93,7 @@ void declare(CLI::App& app, Arguments& arguments) {
   app.add_option("--busy", arguments.busy, "poll instead of sleeping")
       ->check(CLI::IsMember({"off", "auto", "always"}))
       ->capture_default_str();
-  app.footer(std::string(fault_help()) + "\n\n" + kFooter);
+  app.footer(fmt::format("{}\n\n{}\n\n{}", fault_help(), shape_help(), kFooter));
 }
 
 Settings settings_of(const Arguments& arguments) {
@@ -93,6 +103,9 @@ Settings settings_of(const Arguments& arguments) {
   settings.tokens = *Distribution::parse(arguments.tokens, Distribution::Unit::count);
   for (const std::string& rule : arguments.faults)
     settings.faults.push_back(*parse_fault_rule(rule));
+  Choice choice;
+  if (!arguments.shape.empty()) apply_words(arguments.shape, choice);
+  settings.shape = choice.shape;
   settings.stamps = arguments.stamp == "content";
   return settings;
 }

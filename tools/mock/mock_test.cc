@@ -1,13 +1,11 @@
 // Goal: what people write on the mock's command line means what the help says. Method: parse, draw
 // with a fixed seed, compare with the distribution's own figures.
 #include <doctest/doctest.h>
-#include <simdjson.h>
 
 #include <algorithm>
 #include <string>
 #include <vector>
 
-#include "chat.h"
 #include "distribution.h"
 #include "fault.h"
 
@@ -74,6 +72,19 @@ TEST_CASE("every action of the help parses to what it says") {
   CHECK(parse_fault("refuse")->action == Action::refuse);
   CHECK(parse_fault("http=429,retry-after-ms=250") ==
         Fault{.action = Action::http, .status = 429, .retry_after_ms = 250});
+  CHECK(parse_fault("http=429,retry-after=2")->retry_after_s == 2);
+  CHECK(parse_fault("error=402") == parse_fault("error-402"));
+  CHECK(parse_fault("error-429,code=insufficient_quota,retry-after=9") ==
+        Fault{.action = Action::http,
+              .status = 429,
+              .code = "insufficient_quota",
+              .real = true,
+              .retry_after_s = 9});
+  CHECK(parse_fault("html=200") == Fault{.action = Action::html, .status = 200});
+  CHECK(parse_fault("empty") == Fault{.action = Action::empty});
+  CHECK(parse_fault("error-first,status=429") == Fault{.action = Action::error_first, .status = 429});
+  CHECK(parse_fault("error-event@tok=2,code=overloaded") ==
+        Fault{.action = Action::error_event, .code = "overloaded", .token = 2});
   CHECK(parse_fault("stall@tok=7,for=10s") ==
         Fault{.action = Action::stall, .token = 7, .time = 10'000'000'000});
   CHECK(parse_fault("keepalive-only=1s") ==
@@ -96,6 +107,15 @@ TEST_CASE("a fault that is not in the help is refused") {
                            "refuse=1",
                            "reset@tok=3,for=1s",
                            "http=429,for=1s",
+                           "http=429,code=insufficient_quota",
+                           "http=429,status=500",
+                           "error-429,code=made_up",
+                           "error-",
+                           "error-x",
+                           "error-200",
+                           "html=199",
+                           "empty=1",
+                           "error-first,retry-after=1",
                            "split=0B",
                            "keepalive-only=0",
                            "coalesce=",
@@ -124,47 +144,6 @@ TEST_CASE("a rule picks its share of requests, and the first rule that picks win
     CAPTURE(text);
     CHECK(!parse_fault_rule(text).has_value());
   }
-}
-
-TEST_CASE("every event of an answer is one line of valid JSON, whatever the model is called") {
-  ChatRequest request;
-  request.model = "odd \"name\"\n\x01";
-  request.include_usage = true;
-  const ChatTexts texts(request, 1, 1'700'000'000);
-  simdjson::dom::parser parser;
-  base::Prng random(1);
-  std::vector<std::string> events = {
-      texts.role_event(), texts.finish_event(true), texts.usage_event(3)};
-  for (int i = 0; i < 200; ++i) events.push_back(texts.content_event(ChatTexts::word(random)));
-  for (const std::string& event : events) {
-    CAPTURE(event);
-    REQUIRE(event.starts_with("data: {"));
-    REQUIRE(event.ends_with("}\n\n"));
-    CHECK(event.find('\n') == event.size() - 2);
-    std::string_view model;
-    const std::string body = event.substr(6, event.size() - 8);
-    CHECK(parser.parse(body)["model"].get(model) == simdjson::SUCCESS);
-    CHECK(model == request.model);
-  }
-  CHECK(parser.parse(texts.plain_body("a \"b\"\n", 2, false)).error() == simdjson::SUCCESS);
-  CHECK(parser.parse(error_body("a \"b\"", "t", "c")).error() == simdjson::SUCCESS);
-}
-
-TEST_CASE("a body that is no chat request says what it lacks") {
-  std::string_view why;
-  CHECK(!parse_chat_request("[]", why));
-  CHECK(why == "the body is not a JSON object");
-  CHECK(!parse_chat_request(R"({"messages":[1]})", why));
-  CHECK(why == "`model` must be a string");
-  CHECK(!parse_chat_request(R"({"model":"m","messages":[]})", why));
-  CHECK(why == "`messages` must be a list that is not empty");
-  const auto request = parse_chat_request(
-      R"({"model":"m","messages":[1],"stream":true,"stream_options":{"include_usage":true},"max_tokens":9})",
-      why);
-  REQUIRE(request.has_value());
-  CHECK(request->stream);
-  CHECK(request->include_usage);
-  CHECK(request->max_tokens == 9);
 }
 
 }  // namespace

@@ -5,38 +5,32 @@
 
 #include <algorithm>
 
-#include "base/bytes.h"
-
 namespace headrace::mock {
 namespace {
 
-constexpr std::string_view kModelPrefix = "mock:";
 constexpr std::uint64_t kTokensMax = 100'000;
-constexpr std::size_t kRulesMax = 64;
-
 constexpr std::string_view kModels =
     R"({"object":"list","data":[{"id":"mock","object":"model","created":1700000000,)"
     R"("owned_by":"headrace"}]})";
+constexpr std::string_view kAnthropicModels =
+    R"({"data":[{"type":"model","id":"mock","display_name":"Mock",)"
+    R"("created_at":"2023-11-14T22:13:20Z"}],"has_more":false,"first_id":"mock","last_id":"mock"})";
 
-std::string percent_decoded(std::string_view text) {
-  std::string result;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const bool escaped = text[i] == '%' && i + 2 < text.size() &&
-                         base::hex_value(text[i + 1]) >= 0 && base::hex_value(text[i + 2]) >= 0;
-    if (escaped) {
-      result += static_cast<char>(base::hex_value(text[i + 1]) * 16 + base::hex_value(text[i + 2]));
-      i += 2;
-    } else {
-      result += text[i] == '+' ? ' ' : text[i];
-    }
-  }
-  return result;
+// Whose API a request means: by its path, and where both have the path by a field that only
+// Anthropic's clients send.
+Family family_meant(const HttpRequest& request) {
+  const bool anthropic = request.path.starts_with("/v1/messages") ||
+                         (request.path == "/v1/models" && !request.anthropic_version.empty());
+  return anthropic ? Family::anthropic : Family::openai;
 }
 
-std::string_view error_type(std::uint16_t status) {
-  if (status == 401) return "authentication_error";
-  if (status == 429) return "rate_limit_error";
-  return status < 500 ? "invalid_request_error" : "server_error";
+std::string retry_fields(const Fault& fault) {
+  const std::uint64_t seconds =
+      fault.retry_after_s != 0 ? fault.retry_after_s : (fault.retry_after_ms + 999) / 1000;
+  std::string fields;
+  if (fault.retry_after_ms != 0) fields = fmt::format("retry-after-ms: {}\r\n", fault.retry_after_ms);
+  if (seconds != 0) fields += fmt::format("retry-after: {}\r\n", seconds);
+  return fields;
 }
 
 }  // namespace
@@ -93,147 +87,155 @@ void Service::note_cancel(const Answer& answer) {
 void Service::on_request(Connection& connection, Answer& answer, const HttpRequest& request) {
   ++truth_.requests;
   const bool posts = request.method == "POST";
-  if (request.path == "/v1/chat/completions" && posts) {
-    on_chat(connection, answer, request);
+  if (request.path.starts_with("/v1/") && !may_enter(connection, request)) return;
+  const auto call = posts ? find_call(request.path) : std::nullopt;
+  if (call) {
+    on_call(connection, answer, request, *call);
   } else if (request.path == "/v1/models" && !posts) {
-    connection.reply(200, kModels);
+    const bool anthropic = family_meant(request) == Family::anthropic;
+    connection.reply(200, anthropic ? kAnthropicModels : kModels);
   } else if (request.path == "/mock/stats" && !posts) {
     connection.reply(200, stats_body());
   } else if (request.path == "/mock/control") {
     on_control(connection, request);
   } else {
-    ++truth_.bad_requests;
-    connection.reply(404,
-                     error_body("Unknown request URL: " + request.method + " " + request.path,
-                                "invalid_request_error",
-                                "unknown_url"));
+    const bool openai = family_meant(request) == Family::openai;
+    refuse(connection,
+           request,
+           404,
+           {openai ? "invalid_request_error" : "not_found_error",
+            "unknown_url",
+            "Unknown request URL: " + request.method + " " + request.path});
   }
 }
 
-void Service::on_chat(Connection& connection, Answer& answer, const HttpRequest& request) {
-  std::string_view why;
-  const auto chat = parse_chat_request(request.body, why);
-  if (!chat) {
-    ++truth_.bad_requests;
-    connection.reply(400, error_body(why, "invalid_request_error", "bad_request"));
-    return;
+// What a real provider asks for before it looks at a request: a key, and Anthropic a version.
+bool Service::may_enter(Connection& connection, const HttpRequest& request) {
+  const Family family = family_meant(request);
+  const std::string bearer = "Bearer " + settings_.key;
+  const bool has_key = request.authorization == bearer ||
+                       (family == Family::anthropic && request.x_api_key == settings_.key);
+  if (!settings_.key.empty() && !has_key) {
+    ++truth_.unauthorized;
+    const ErrorWords words = error_words(family, 401);
+    const bool missing = request.authorization.empty() && request.x_api_key.empty();
+    const std::string_view message = missing ? "No API key was provided." : words.message;
+    refuse(connection, request, 401, {words.type, words.code, std::string(message)});
+    return false;
   }
-  ++truth_.chats;
-  if (chat->stream) ++truth_.streams;
-  bool understood = true;
-  const Fault fault = choose_fault(*chat, understood);
-  if (!understood) {
-    ++truth_.bad_requests;
-    connection.reply(404,
-                     error_body("The model names no fault of this server: " + chat->model,
-                                "invalid_request_error",
-                                "model_not_found"));
-    return;
+  if (family == Family::anthropic && request.anthropic_version.empty()) {
+    refuse(connection,
+           request,
+           400,
+           {"invalid_request_error", {}, "anthropic-version: header is required"});
+    return false;
   }
-  if (fault.action != Fault::Action::none) ++truth_.faults;
-  if (fault.action == Fault::Action::refuse) {
-    connection.abort();
-  } else if (fault.action == Fault::Action::http) {
-    std::string fields;
-    if (fault.retry_after_ms != 0) {
-      fields = fmt::format("retry-after-ms: {}\r\nretry-after: {}\r\n",
-                           fault.retry_after_ms,
-                           (fault.retry_after_ms + 999) / 1000);
-    }
-    connection.reply(fault.status,
-                     error_body(fmt::format("The mock was told to answer {}", fault.status),
-                                error_type(fault.status),
-                                "mock_fault"),
-                     fields);
-  } else {
-    answer.start(*chat, fault);
-  }
-}
-
-// A model that names a fault wins over the rules.
-Fault Service::choose_fault(const ChatRequest& request, bool& understood) {
-  const std::string_view model = request.model;
-  if (!model.starts_with(kModelPrefix)) return draw_fault(settings_.faults, random_);
-  const auto fault = parse_fault(model.substr(kModelPrefix.size()));
-  understood = fault.has_value();
-  return fault.value_or(Fault{});
-}
-
-// ?clear=1&fault=5%25:+http=429&ttft=const:1s: applied from left to right, answered with what now
-// holds.
-void Service::on_control(Connection& connection, const HttpRequest& request) {
-  std::string_view rest = request.query;
-  while (!rest.empty()) {
-    const std::string_view part = rest.substr(0, rest.find('&'));
-    rest.remove_prefix(std::min(rest.size(), part.size() + 1));
-    const std::string_view name = part.substr(0, part.find('='));
-    const std::string value = percent_decoded(part.substr(std::min(part.size(), name.size() + 1)));
-    if (!apply_control(name, value)) {
-      ++truth_.bad_requests;
-      connection.reply(400,
-                       error_body(fmt::format("cannot apply {}={}", name, value),
-                                  "invalid_request_error",
-                                  "bad_control"));
-      return;
-    }
-  }
-  connection.reply(200, settings_body());
-}
-
-bool Service::apply_control(std::string_view name, const std::string& value) {
-  if (name == "clear") {
-    settings_.faults.clear();
-    return true;
-  }
-  if (name == "fault") {
-    auto rule = parse_fault_rule(value);
-    if (!rule || settings_.faults.size() >= kRulesMax) return false;
-    settings_.faults.push_back(std::move(*rule));
-    return true;
-  }
-  const bool is_count = name == "tokens";
-  if (!is_count && name != "ttft" && name != "itl") return false;
-  const auto drawn =
-      Distribution::parse(value, is_count ? Distribution::Unit::count : Distribution::Unit::time);
-  if (!drawn) return false;
-  (is_count ? settings_.tokens : name == "ttft" ? settings_.ttft : settings_.itl) = *drawn;
   return true;
 }
 
-std::string Service::stats_body() const {
-  std::string cancels;
-  for (const Truth::Cancel& cancel : truth_.last_cancels) {
-    cancels += fmt::format(R"({}{{"id":"{}","seen_at_ns":{},"tokens_sent":{}}})",
-                           cancels.empty() ? "" : ",",
-                           cancel.id,
-                           cancel.seen_at,
-                           cancel.tokens_sent);
-  }
-  return fmt::format(
-      R"({{"io":"{}","connections":{},"connections_open":{},"connections_refused":{},"requests":{},)"
-      R"("chats":{},"streams":{},"bad_requests":{},"faults":{},"finished":{},"cancels":{},)"
-      R"("late_max_us":{},"last_cancels":[{}]}})",
-      io_.name(),
-      truth_.connections,
-      connections_.size(),
-      truth_.connections_refused,
-      truth_.requests,
-      truth_.chats,
-      truth_.streams,
-      truth_.bad_requests,
-      truth_.faults,
-      truth_.finished,
-      truth_.cancels,
-      truth_.late_max / base::kMicrosecond,
-      cancels);
+void Service::refuse(Connection& connection,
+                     const HttpRequest& request,
+                     std::uint16_t status,
+                     const Refusal& refusal) {
+  ++truth_.bad_requests;
+  reply_error(connection,
+              family_meant(request),
+              status,
+              {refusal.type, refusal.code, refusal.message},
+              {});
 }
 
-std::string Service::settings_body() const {
-  std::string rules;
-  for (const FaultRule& rule : settings_.faults) {
-    rules += fmt::format(R"({}"{}")", rules.empty() ? "" : ",", json_escaped(rule.text));
+void Service::reply_error(Connection& connection,
+                          Family family,
+                          std::uint16_t status,
+                          const ErrorWords& words,
+                          std::string fields) {
+  const std::string id = fmt::format("req_mock{:012x}", next_id());
+  fields += fmt::format("{}: {}\r\n", family == Family::openai ? "x-request-id" : "request-id", id);
+  connection.reply(status, error_body(family, words, id), fields);
+}
+
+void Service::on_call(Connection& connection,
+                      Answer& answer,
+                      const HttpRequest& request,
+                      Call call) {
+  std::string_view why;
+  auto asked = parse_call(call, request.body, why);
+  if (!asked) {
+    refuse(connection,
+           request,
+           400,
+           {"invalid_request_error", "bad_request", std::string(why)});
+    return;
   }
-  return fmt::format(R"({{"faults":[{}]}})", rules);
+  ++truth_.calls[static_cast<std::size_t>(call)];
+  if (asked->stream) ++truth_.streams;
+  Choice choice{settings_.shape, std::nullopt};
+  const std::string_view unknown = choose(request, *asked, choice);
+  if (!unknown.empty()) {
+    const std::uint16_t status = unknown == "model" ? 404 : 400;
+    const ErrorWords words = error_words(family_of(call), status);
+    refuse(connection,
+           request,
+           status,
+           {words.type,
+            words.code,
+            fmt::format("The {} chooses nothing that this server knows", unknown)});
+    return;
+  }
+  const Fault fault = choice.fault ? *choice.fault : draw_fault(settings_.faults, random_);
+  if (fault.action != Fault::Action::none) ++truth_.faults;
+  if (!answers_with_fault(connection, *asked, fault)) {
+    answer.start(std::move(*asked), choice.shape, fault);
+  }
+}
+
+// From the weakest to the strongest: the server's shape, the model, the prompt, the field. Says
+// which of them is not understood.
+std::string_view Service::choose(const HttpRequest& request,
+                                 const CallRequest& asked,
+                                 Choice& choice) const {
+  const auto in_model = words_in_model(asked.model);
+  if (in_model && !apply_words(*in_model, choice)) return "model";
+  const std::string_view in_prompt = words_in_prompt(request.body);
+  if (!in_prompt.empty() && !apply_words(in_prompt, choice)) return "prompt";
+  if (!request.x_mock.empty() && !apply_words(request.x_mock, choice)) return "x-mock field";
+  return {};
+}
+
+// Faults that stand in place of an answer.
+bool Service::answers_with_fault(Connection& connection,
+                                 const CallRequest& asked,
+                                 const Fault& fault) {
+  const Family family = family_of(asked.call);
+  switch (fault.action) {
+    case Fault::Action::refuse:
+      connection.abort();
+      return true;
+    case Fault::Action::http: {
+      const std::string message = fmt::format("The mock was told to answer {}", fault.status);
+      const ErrorWords told{error_type(family, fault.status), "mock_fault", message};
+      reply_error(connection,
+                  family,
+                  fault.status,
+                  fault.real ? error_words(family, fault.status, fault.code) : told,
+                  retry_fields(fault));
+      return true;
+    }
+    case Fault::Action::html:
+      connection.reply(fault.status, html_page(fault.status), {}, "text/html");
+      return true;
+    case Fault::Action::empty:
+      connection.reply_empty(asked.stream);
+      return true;
+    case Fault::Action::error_first:
+      if (asked.stream) return false;
+      reply_error(
+          connection, family, 200, sudden_error_words(family, fault.status, fault.code), {});
+      return true;
+    default:
+      return false;
+  }
 }
 
 }  // namespace headrace::mock

@@ -1,7 +1,7 @@
 // The mock provider: its listeners, its connections, what it was told to do (distributions, faults)
-// and what it has seen. Serves POST /v1/chat/completions, GET /v1/models, GET /mock/stats and POST
+// and what it has seen. Serves the calls of call.h, GET /v1/models, GET /mock/stats and POST
 // /mock/control. Owned by main; one thread, one Io. Connections are bounded by
-// Settings::connections_max.
+// Settings::connections_max. The last two are in control.cc.
 #pragma once
 
 #include <array>
@@ -13,10 +13,12 @@
 #include <vector>
 
 #include "base/prng.h"
+#include "call.h"
 #include "connection.h"
 #include "distribution.h"
 #include "fault.h"
 #include "io/io.h"
+#include "shape.h"
 
 namespace headrace::mock {
 
@@ -25,6 +27,8 @@ struct Settings {
   Distribution itl = Distribution::constant(20e6);
   Distribution tokens = Distribution::constant(32);
   std::vector<FaultRule> faults;
+  Shape shape;      // of answers to requests that choose none
+  std::string key;  // that every request must bring; empty: none need
   std::uint64_t seed = 1;
   bool stamps = false;
   std::size_t connections_max = 4096;
@@ -42,14 +46,17 @@ struct Truth {
   std::uint64_t connections = 0;
   std::uint64_t connections_refused = 0;
   std::uint64_t requests = 0;
-  std::uint64_t chats = 0;
+  std::array<std::uint64_t, kCalls> calls{};  // by kind, those that were understood
   std::uint64_t streams = 0;
   std::uint64_t bad_requests = 0;
+  std::uint64_t unauthorized = 0;  // of them
   std::uint64_t faults = 0;
   std::uint64_t finished = 0;
   std::uint64_t cancels = 0;
   base::Nanos late_max = 0;
   std::vector<Cancel> last_cancels;  // oldest first
+
+  std::uint64_t of(Call call) const { return calls[static_cast<std::size_t>(call)]; }
 };
 
 class Service final : public io::ListenerOwner {
@@ -83,8 +90,27 @@ class Service final : public io::ListenerOwner {
   void note_lateness(base::Nanos late) { truth_.late_max = std::max(truth_.late_max, late); }
 
  private:
-  void on_chat(Connection& connection, Answer& answer, const HttpRequest& request);
-  Fault choose_fault(const ChatRequest& request, bool& understood);
+  struct Refusal {
+    std::string_view type;
+    std::string_view code;
+    std::string message;
+  };
+
+  bool may_enter(Connection& connection, const HttpRequest& request);
+  void on_call(Connection& connection, Answer& answer, const HttpRequest& request, Call call);
+  std::string_view choose(const HttpRequest& request,
+                          const CallRequest& asked,
+                          Choice& choice) const;
+  bool answers_with_fault(Connection& connection, const CallRequest& asked, const Fault& fault);
+  void refuse(Connection& connection,
+              const HttpRequest& request,
+              std::uint16_t status,
+              const Refusal& refusal);
+  void reply_error(Connection& connection,
+                   Family family,
+                   std::uint16_t status,
+                   const ErrorWords& words,
+                   std::string fields);
   void on_control(Connection& connection, const HttpRequest& request);
   bool apply_control(std::string_view name, const std::string& value);
   std::string stats_body() const;
