@@ -51,8 +51,9 @@ TEST_CASE("counting tokens needs no limit of tokens, and never streams") {
 }
 
 TEST_CASE("limits of tokens have another name in each call") {
-  CHECK(parsed(Call::chat, R"({"model":"m","messages":[1],"max_completion_tokens":8,"max_tokens":9})")
-            .max_tokens == 8);
+  CHECK(
+      parsed(Call::chat, R"({"model":"m","messages":[1],"max_completion_tokens":8,"max_tokens":9})")
+          .max_tokens == 8);
   CHECK(parsed(Call::completions, R"({"model":"m","prompt":"a","max_tokens":3})").max_tokens == 3);
   CHECK(parsed(Call::responses, R"({"model":"m","input":"a","max_output_tokens":4})").max_tokens ==
         4);
@@ -96,8 +97,8 @@ TEST_CASE("tools are read in each of their shapes, with arguments that fit their
       R"("parameters":)" +
       schema + "}]}";
   const std::string messages =
-      R"({"model":"m","max_tokens":1,"messages":[1],"tools":[{"name":"f","input_schema":)" + schema +
-      R"(},{"type":"web_search_20260318","name":"web_search"}]})";
+      R"({"model":"m","max_tokens":1,"messages":[1],"tools":[{"name":"f","input_schema":)" +
+      schema + R"(},{"type":"web_search_20260318","name":"web_search"}]})";
   for (const auto& [call, body] : {std::pair(Call::chat, chat),
                                    std::pair(Call::responses, responses),
                                    std::pair(Call::messages, messages)}) {

@@ -9,12 +9,12 @@
 namespace headrace::mock {
 
 ChatTexts::ChatTexts(const Order& order) : Texts(order, "chatcmpl-") {
-  start_ = fmt::format(
-      R"(data: {{"id":"{}","object":"chat.completion.chunk","created":{},"model":"{}",)"
-      R"("service_tier":"default","system_fingerprint":"fp_mock","choices":)",
-      id(),
-      order.created,
-      model());
+  start_ =
+      fmt::format(R"(data: {{"id":"{}","object":"chat.completion.chunk","created":{},"model":"{}",)"
+                  R"("service_tier":"default","system_fingerprint":"fp_mock","choices":)",
+                  id(),
+                  order.created,
+                  model());
 }
 
 void ChatTexts::begin(EventSink& sink) {
@@ -61,10 +61,9 @@ void ChatTexts::call_begin(std::size_t call, EventSink& sink) {
 
 void ChatTexts::call_arguments(const Piece& piece, EventSink& sink) {
   open_line();
-  fmt::format_to(
-      std::back_inserter(line_),
-      R"([{{"index":0,"delta":{{"tool_calls":[{{"index":{},"function":{{"arguments":")",
-      piece.call);
+  fmt::format_to(std::back_inserter(line_),
+                 R"([{{"index":0,"delta":{{"tool_calls":[{{"index":{},"function":{{"arguments":")",
+                 piece.call);
   append_escaped(line_, piece.content);
   line_ += R"("}}]},"logprobs":null,"finish_reason":null}])";
   close_line(UsageOf::content, sink);

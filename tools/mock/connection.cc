@@ -160,15 +160,14 @@ void Connection::reply(std::uint16_t status,
                        std::string_view body,
                        std::string_view more_fields,
                        std::string_view content_type) {
-  write(fmt::format(
-      "HTTP/1.1 {} {}\r\ncontent-type: {}\r\ncontent-length: {}\r\n{}{}\r\n{}",
-      status,
-      http::reason_phrase(status),
-      content_type,
-      body.size(),
-      more_fields,
-      keep_alive_ ? "" : "connection: close\r\n",
-      body));
+  write(fmt::format("HTTP/1.1 {} {}\r\ncontent-type: {}\r\ncontent-length: {}\r\n{}{}\r\n{}",
+                    status,
+                    http::reason_phrase(status),
+                    content_type,
+                    body.size(),
+                    more_fields,
+                    keep_alive_ ? "" : "connection: close\r\n",
+                    body));
   finish_answer(true);
 }
 

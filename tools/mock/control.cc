@@ -29,8 +29,8 @@ std::string percent_decoded(std::string_view text) {
 
 }  // namespace
 
-// ?clear=1&fault=5%25:+http=429&shape=tools%3D2&ttft=const:1s: applied from left to right, answered with what now
-// holds.
+// ?clear=1&fault=5%25:+http=429&shape=tools%3D2&ttft=const:1s: applied from left to right, answered
+// with what now holds.
 void Service::on_control(Connection& connection, const HttpRequest& request) {
   std::string_view rest = request.query;
   while (!rest.empty()) {

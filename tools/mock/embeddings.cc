@@ -67,8 +67,7 @@ std::string EmbeddingTexts::plain_body(const Whole&) const {
     const std::uint64_t prompt = counts(0).prompt();
     usage = fmt::format(R"(,"usage":{{"prompt_tokens":{0},"total_tokens":{0}}})", prompt);
   }
-  return fmt::format(
-      R"({{"object":"list","data":[{}],"model":"{}"{}}})", data, model(), usage);
+  return fmt::format(R"({{"object":"list","data":[{}],"model":"{}"{}}})", data, model(), usage);
 }
 
 std::string TokenCountTexts::plain_body(const Whole&) const {

@@ -30,13 +30,13 @@ struct Fault {
     eof,            // the connection ends after `token` tokens, without the end of the message
     eof_mid_event,  // the same in the middle of an event
     error_event,    // an error event after `token` tokens, then a well-formed end
-    error_first,    // the same as the first event of all; a plain answer is an error with status 200
-    no_done,        // a well-formed end without finish reason and [DONE]
-    no_usage,       // leaves out the usage that was asked for
-    crlf,           // event lines end in CRLF
-    until_close,    // no length and no chunks: the end of the connection ends the answer
-    split,          // `count` bytes a write
-    coalesce,       // `count` events a write
+    error_first,  // the same as the first event of all; a plain answer is an error with status 200
+    no_done,      // a well-formed end without finish reason and [DONE]
+    no_usage,     // leaves out the usage that was asked for
+    crlf,         // event lines end in CRLF
+    until_close,  // no length and no chunks: the end of the connection ends the answer
+    split,        // `count` bytes a write
+    coalesce,     // `count` events a write
   };
 
   Action action = Action::none;

@@ -39,9 +39,9 @@ void MessageTexts::piece(const Piece& piece, EventSink& sink) {
 
 void MessageTexts::end(EventSink& sink) {
   close_block(sink);
-  data_ = fmt::format(
-      R"({{"type":"message_delta","delta":{{"stop_reason":"{}","stop_sequence":null}})",
-      stop_reason());
+  data_ =
+      fmt::format(R"({{"type":"message_delta","delta":{{"stop_reason":"{}","stop_sequence":null}})",
+                  stop_reason());
   if (shape().usage != Shape::Usage::none) {
     data_ += R"(,"usage":)" + message_delta_usage(counts(sent_));
   }
@@ -66,8 +66,8 @@ void MessageTexts::open_block(Open kind, std::size_t call, EventSink& sink) {
   std::string block = R"({"type":"text","text":""})";
   if (kind == Open::thought) block = R"({"type":"thinking","thinking":"","signature":""})";
   if (kind == Open::call) block = call_block(call, "{}");
-  data_ = fmt::format(
-      R"({{"type":"content_block_start","index":{},"content_block":{})", index_, block);
+  data_ =
+      fmt::format(R"({{"type":"content_block_start","index":{},"content_block":{})", index_, block);
   event("content_block_start", sink);
   // The real service begins every input with an empty piece.
   if (kind == Open::call) delta("input_json_delta", "partial_json", "", sink);
@@ -126,7 +126,8 @@ std::string MessageTexts::plain_body(const Whole& whole) const {
                     json_escaped(whole.thought),
                     signature()));
   }
-  if (shape().redacted) add(fmt::format(R"({{"type":"redacted_thinking","data":"{}"}})", kRedacted));
+  if (shape().redacted)
+    add(fmt::format(R"({{"type":"redacted_thinking","data":"{}"}})", kRedacted));
   if (!whole.text.empty()) {
     add(fmt::format(R"({{"type":"text","text":"{}"}})", json_escaped(whole.text)));
   }

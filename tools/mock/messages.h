@@ -29,7 +29,10 @@ class MessageTexts final : public Texts {
   void open_for(const Piece& piece, EventSink& sink);
   void close_block(EventSink& sink);
   void redacted_block(EventSink& sink);
-  void delta(std::string_view type, std::string_view name, std::string_view content, EventSink& sink);
+  void delta(std::string_view type,
+             std::string_view name,
+             std::string_view content,
+             EventSink& sink);
 
   std::string call_block(std::size_t call, std::string_view input) const;
   std::string message(std::string_view content, bool finished, std::uint64_t pieces) const;

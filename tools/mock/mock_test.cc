@@ -82,7 +82,8 @@ TEST_CASE("every action of the help parses to what it says") {
               .retry_after_s = 9});
   CHECK(parse_fault("html=200") == Fault{.action = Action::html, .status = 200});
   CHECK(parse_fault("empty") == Fault{.action = Action::empty});
-  CHECK(parse_fault("error-first,status=429") == Fault{.action = Action::error_first, .status = 429});
+  CHECK(parse_fault("error-first,status=429") ==
+        Fault{.action = Action::error_first, .status = 429});
   CHECK(parse_fault("error-event@tok=2,code=overloaded") ==
         Fault{.action = Action::error_event, .code = "overloaded", .token = 2});
   CHECK(parse_fault("stall@tok=7,for=10s") ==

@@ -52,8 +52,7 @@ void Plan::plan_calls(const CallRequest& request, const Shape& shape) {
   const std::vector<ToolOffer>& offers = request.tools.offers;
   const bool wanted = shape.calls != 0 || request.tools.must_call;
   if (offers.empty() || !wanted || request.has_tool_results) return;
-  const std::uint64_t count =
-      request.tools.one_only ? 1 : std::max<std::uint64_t>(shape.calls, 1);
+  const std::uint64_t count = request.tools.one_only ? 1 : std::max<std::uint64_t>(shape.calls, 1);
   calls_.reserve(count);  // arguments_ points into it
   for (std::uint64_t i = 0; i < count; ++i) calls_.push_back(offers[i % offers.size()]);
   for (std::size_t call = 0; call < calls_.size(); ++call) {

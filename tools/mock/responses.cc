@@ -64,8 +64,10 @@ void ResponseTexts::open_item(Open kind, std::size_t call, EventSink& sink) {
   open_call_ = call;
   open_id_ = part_id(kind == Open::thought ? "rs_" : kind == Open::text ? "msg_" : "fc_", call);
   begin_event("response.output_item.added");
-  fmt::format_to(
-      std::back_inserter(line_), R"(,"output_index":{},"item":{})", index_, open_item_as(kInProgress));
+  fmt::format_to(std::back_inserter(line_),
+                 R"(,"output_index":{},"item":{})",
+                 index_,
+                 open_item_as(kInProgress));
   send(sink);
   if (kind == Open::call) return;
   const bool text = kind == Open::text;
@@ -179,12 +181,11 @@ void ResponseTexts::error(const ErrorWords& words, EventSink& sink) {
   line_ += R"(,"param":null)";
   send(sink);
   begin_event("response.failed");
-  line_ += R"(,"response":)" +
-           response("failed",
-                    output_,
-                    fmt::format(R"({{"code":{},"message":"{}"}})",
-                                words.code.empty() ? "\"server_error\"" : code,
-                                json_escaped(words.message)));
+  line_ += R"(,"response":)" + response("failed",
+                                        output_,
+                                        fmt::format(R"({{"code":{},"message":"{}"}})",
+                                                    words.code.empty() ? "\"server_error\"" : code,
+                                                    json_escaped(words.message)));
   send(sink);
 }
 

@@ -32,9 +32,13 @@ class ResponseTexts final : public Texts {
   // Items as JSON; what is in progress is told empty.
   std::string thought_item(std::string_view text, std::string_view status) const;
   std::string text_item(std::string_view text, std::string_view status) const;
-  std::string call_item(std::size_t call, std::string_view arguments, std::string_view status) const;
+  std::string call_item(std::size_t call,
+                        std::string_view arguments,
+                        std::string_view status) const;
   std::string open_item_as(std::string_view status) const;
-  std::string response(std::string_view status, std::string_view output, std::string_view error) const;
+  std::string response(std::string_view status,
+                       std::string_view output,
+                       std::string_view error) const;
   std::string_view status() const;
   std::string_view reason() const;
 

@@ -28,7 +28,8 @@ std::string retry_fields(const Fault& fault) {
   const std::uint64_t seconds =
       fault.retry_after_s != 0 ? fault.retry_after_s : (fault.retry_after_ms + 999) / 1000;
   std::string fields;
-  if (fault.retry_after_ms != 0) fields = fmt::format("retry-after-ms: {}\r\n", fault.retry_after_ms);
+  if (fault.retry_after_ms != 0)
+    fields = fmt::format("retry-after-ms: {}\r\n", fault.retry_after_ms);
   if (seconds != 0) fields += fmt::format("retry-after: {}\r\n", seconds);
   return fields;
 }
@@ -138,11 +139,8 @@ void Service::refuse(Connection& connection,
                      std::uint16_t status,
                      const Refusal& refusal) {
   ++truth_.bad_requests;
-  reply_error(connection,
-              family_meant(request),
-              status,
-              {refusal.type, refusal.code, refusal.message},
-              {});
+  reply_error(
+      connection, family_meant(request), status, {refusal.type, refusal.code, refusal.message}, {});
 }
 
 void Service::reply_error(Connection& connection,
@@ -162,10 +160,7 @@ void Service::on_call(Connection& connection,
   std::string_view why;
   auto asked = parse_call(call, request.body, why);
   if (!asked) {
-    refuse(connection,
-           request,
-           400,
-           {"invalid_request_error", "bad_request", std::string(why)});
+    refuse(connection, request, 400, {"invalid_request_error", "bad_request", std::string(why)});
     return;
   }
   ++truth_.calls[static_cast<std::size_t>(call)];

@@ -13,7 +13,7 @@ constexpr std::uint64_t kNeedsNumber = 0;
 
 struct CountRow {
   std::string_view name;
-  std::uint64_t Shape::*count;
+  std::uint64_t Shape::* count;
   std::uint64_t without_number;  // or kNeedsNumber
   std::uint64_t max;
 };
@@ -143,7 +143,8 @@ std::string_view words_in_prompt(std::string_view body) {
   if (at == std::string_view::npos) return {};
   const std::string_view rest = body.substr(at + kOpening.size(), kSizeMax);
   const std::size_t end = rest.find(']');
-  return end == std::string_view::npos ? std::string_view() : base::trim_blanks(rest.substr(0, end));
+  return end == std::string_view::npos ? std::string_view()
+                                       : base::trim_blanks(rest.substr(0, end));
 }
 
 std::string_view shape_help() {

@@ -167,7 +167,8 @@ TEST_CASE("blocks of messages begin, go on and end one after the other, thoughts
   CHECK(events.back().starts_with("event: message_stop\n"));
 }
 
-TEST_CASE("OpenAI's usage stands in a chunk of its own, in the last one, in every one, or nowhere") {
+TEST_CASE(
+    "OpenAI's usage stands in a chunk of its own, in the last one, in every one, or nowhere") {
   for (const Call call : {Call::chat, Call::completions}) {
     const std::string_view told = R"("usage":{)";
     CHECK(count(Scene(call, "tokens=3").stream(), told) == 1);
@@ -201,7 +202,8 @@ TEST_CASE("tokens from caches are part of OpenAI's prompt, and beside Anthropic'
 
 TEST_CASE("a limit ends an answer in the words of its dialect") {
   CHECK(count(Scene(Call::chat, "finish=length").stream(), R"("finish_reason":"length")") == 1);
-  CHECK(count(Scene(Call::messages, "finish=length").stream(), R"("stop_reason":"max_tokens")") == 1);
+  CHECK(count(Scene(Call::messages, "finish=length").stream(), R"("stop_reason":"max_tokens")") ==
+        1);
   CHECK(count(Scene(Call::messages, "finish=filter").stream(), R"("stop_reason":"refusal")") == 1);
   const auto events = Scene(Call::responses, "finish=length").stream();
   CHECK(events.back().starts_with("event: response.incomplete\n"));

@@ -138,11 +138,11 @@ class Scene:
         finally:
             wire.close()
 
-    def mock(self, ttft="1ms", itl="1ms", tokens=8, faults=()):
-        """headrace-mock, fast by default."""
+    def mock(self, ttft="1ms", itl="1ms", tokens=8, faults=(), more=()):
+        """headrace-mock, fast by default; `more` arguments behind the usual ones."""
         place = f"127.0.0.1:{free_port()}"
         process = self.process([self.binary("tools/mock/headrace-mock"), "--listen", place, "--ttft", ttft,
-                                "--itl", itl, "--tokens", tokens, *(f"--fault={fault}" for fault in faults)])
+                                "--itl", itl, "--tokens", tokens, *(f"--fault={fault}" for fault in faults), *more])
         process.wait_line("listening on", lines=process.stdout)
         process.base_url = f"http://{place}/v1"
         process.address = ("127.0.0.1", int(place.rsplit(":", 1)[1]))
