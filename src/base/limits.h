@@ -72,6 +72,12 @@ inline constexpr std::size_t kAuditBacklogBytes = 4u << 20;  // lines that wait 
 inline constexpr std::size_t kDictionaryBytes = 64u << 20;   // of the file; above: begun anew
 inline constexpr std::size_t kPriceFileBytes = 4u << 20;
 
+// -- metrics (what the exporter adds up; beyond a bound things share the label "other", counted)
+inline constexpr std::size_t kMetricSeries = 4096;     // of one metric; a scrape must stay readable
+inline constexpr std::size_t kMetricTimedNames = 512;  // routes, targets: some 24 KiB of histograms
+inline constexpr std::size_t kMetricKeys = 1024;       // of the names that are labels
+inline constexpr std::size_t kMetricTrails = 4096;     // requests whose last attempt is remembered
+
 // -- routes (defaults)
 inline constexpr Nanos kConnectTimeout = 2 * base::kSecond;
 inline constexpr Nanos kIdleTimeout = 60 * base::kSecond;

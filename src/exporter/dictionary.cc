@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/limits.h"
 #include "headrace/record.h"
 
 namespace headrace::exporter {
@@ -32,11 +33,16 @@ const Dictionary* Dictionaries::find(std::uint32_t epoch) const {
   return nullptr;
 }
 
-Names::Names() : texts_{"none", "unknown", "other"} {}
+// What is configured under one of these names shares its label: two of the same are no exposition.
+Names::Names() : texts_{"none", "unknown", "other"} {
+  for (NameId id = 0; id < texts_.size(); ++id) ids_.emplace(texts_[id], id);
+}
 
 void Names::learn(const Dictionary& dictionary) {
-  epochs_.push_front(
-      {dictionary.epoch, intern_all(dictionary.routes), intern_all(dictionary.targets)});
+  Epoch epoch{dictionary.epoch, intern_all(dictionary.routes), intern_all(dictionary.targets), {}};
+  epoch.keys.reserve(dictionary.keys.size());
+  for (const std::string& name : dictionary.keys) epoch.keys.push_back(intern_key(name));
+  epochs_.push_front(std::move(epoch));
   if (epochs_.size() > kMaxEpochs) epochs_.pop_back();
 }
 
@@ -50,6 +56,12 @@ NameId Names::target(std::uint32_t epoch, std::uint32_t id) const {
   if (id == kNoId) return kNone;
   const Epoch* known = find(epoch);
   return known != nullptr && id < known->targets.size() ? known->targets[id] : kUnknown;
+}
+
+NameId Names::key(std::uint32_t epoch, std::uint32_t id) const {
+  if (id == kNoId) return kNone;
+  const Epoch* known = find(epoch);
+  return known != nullptr && id < known->keys.size() ? known->keys[id] : kUnknown;
 }
 
 const Names::Epoch* Names::find(std::uint32_t epoch) const {
@@ -68,6 +80,17 @@ NameId Names::intern(const std::string& name) {
   const auto id = static_cast<NameId>(texts_.size());
   texts_.push_back(name);
   ids_.emplace(name, id);
+  return id;
+}
+
+NameId Names::intern_key(const std::string& name) {
+  if (const auto known = ids_.find(name); known != ids_.end()) return known->second;
+  if (key_names_ >= base::limits::kMetricKeys) {
+    ++folded_;
+    return kOther;
+  }
+  const NameId id = intern(name);
+  if (id != kOther) ++key_names_;
   return id;
 }
 

@@ -6,7 +6,8 @@
 // Dictionaries keeps them as they are, for whoever writes an id out as its name (the audit).
 //
 // All names come from configuration. The number of labels is bounded: beyond kMaxNames (many
-// reloads that rename everything) new ones become "other", which is counted.
+// reloads that rename everything) new ones become "other", which is counted. Names of keys have a
+// smaller bound within it, because there may be very many, and routes and targets must not suffer.
 #pragma once
 
 #include <cstdint>
@@ -65,6 +66,7 @@ class Names {
 
   NameId route(std::uint32_t epoch, std::uint16_t id) const;
   NameId target(std::uint32_t epoch, std::uint32_t id) const;
+  NameId key(std::uint32_t epoch, std::uint32_t id) const;
   std::string_view text(NameId id) const { return texts_[id]; }
   std::size_t count() const { return texts_.size(); }
   std::uint64_t folded() const { return folded_; }
@@ -74,15 +76,18 @@ class Names {
     std::uint32_t number;
     std::vector<NameId> routes;
     std::vector<NameId> targets;
+    std::vector<NameId> keys;
   };
 
   const Epoch* find(std::uint32_t epoch) const;
   NameId intern(const std::string& name);
+  NameId intern_key(const std::string& name);
   std::vector<NameId> intern_all(const std::vector<std::string>& names);
 
   std::deque<Epoch> epochs_;  // newest first: nearly every record is of that one
   std::vector<std::string> texts_;
   std::map<std::string, NameId> ids_;
+  std::size_t key_names_ = 0;  // of texts_: the ones that keys brought
   std::uint64_t folded_ = 0;
 };
 

@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include "base/limits.h"
 #include "headrace/record.h"
 
 using namespace headrace::exporter;
@@ -48,6 +49,42 @@ TEST_CASE("ids without a name are none or unknown, never somebody else's") {
   CHECK(names.text(names.route(1, 1)) == "unknown");
   CHECK(names.text(names.route(2, 0)) == "unknown");
   CHECK(names.text(names.target(9, 0)) == "unknown");
+}
+
+TEST_CASE("keys have names of their epoch like everything else") {
+  Names names;
+  names.learn({.epoch = 1, .routes = {"a"}, .targets = {}, .providers = {}, .keys = {"k", "a"}});
+  names.learn({.epoch = 2, .routes = {}, .targets = {}, .providers = {}, .keys = {"l", "k"}});
+  CHECK(names.text(names.key(1, 0)) == "k");
+  CHECK(names.text(names.key(2, 0)) == "l");
+  CHECK(names.key(1, 0) == names.key(2, 1));
+  CHECK(names.key(1, 1) == names.route(1, 0));
+  CHECK(names.text(names.key(1, headrace::kNoId)) == "none");
+  CHECK(names.text(names.key(1, 2)) == "unknown");
+}
+
+TEST_CASE("very many keys leave room for routes and targets") {
+  constexpr std::size_t kKeys = headrace::base::limits::kMetricKeys;
+  Names names;
+  Dictionary many;
+  many.epoch = 1;
+  for (std::size_t i = 0; i < kKeys + 5; ++i) many.keys.push_back("k" + std::to_string(i));
+  names.learn(many);
+  CHECK(names.text(names.key(1, kKeys - 1)) == "k" + std::to_string(kKeys - 1));
+  CHECK(names.text(names.key(1, kKeys)) == "other");
+  CHECK(names.folded() == 5);
+  names.learn({.epoch = 2, .routes = {"new"}, .targets = {}, .providers = {}, .keys = {"k0", "z"}});
+  CHECK(names.text(names.route(2, 0)) == "new");
+  CHECK(names.text(names.key(2, 0)) == "k0");
+  CHECK(names.text(names.key(2, 1)) == "other");
+}
+
+TEST_CASE("a name that is one of our own words shares its label, and is no second one") {
+  Names names;
+  names.learn({.epoch = 1, .routes = {"none", "other"}, .targets = {"unknown"}, .providers = {}});
+  CHECK(names.route(1, 0) == Names::kNone);
+  CHECK(names.route(1, 1) == Names::kOther);
+  CHECK(names.target(1, 0) == Names::kUnknown);
 }
 
 TEST_CASE("names and epochs are bounded") {

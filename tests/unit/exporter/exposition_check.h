@@ -21,6 +21,7 @@ class ExpositionCheck {
       : text_(std::move(text)), openmetrics_(openmetrics) {
     read();
     for (const auto& [series, buckets] : buckets_) check_histogram(series, buckets);
+    for (const auto& [name, type] : types_) check_names(name, type);
   }
 
   // Empty when the text is a valid exposition.
@@ -30,6 +31,19 @@ class ExpositionCheck {
     const auto found = samples_.find(sample);
     if (found == samples_.end()) return std::nullopt;
     return found->second;
+  }
+  // Over all samples of that name, whatever their labels; 0 without any.
+  double sum(const std::string& name) const {
+    double total = 0;
+    for (const auto& [sample, value] : samples_) {
+      if (sample.substr(0, sample.find('{')) == name) total += value;
+    }
+    return total;
+  }
+  std::map<std::string, std::size_t> samples_by_name() const {
+    std::map<std::string, std::size_t> counts;
+    for (const auto& [sample, unused] : samples_) ++counts[sample.substr(0, sample.find('{'))];
+    return counts;
   }
   bool has_family(const std::string& name) const { return types_.contains(name); }
   const std::map<std::string, std::string>& types() const { return types_; }
@@ -123,6 +137,10 @@ class ExpositionCheck {
           })) {
         return broken("odd label name");
       }
+      if (std::isdigit(static_cast<unsigned char>(name[0])) || name.starts_with("__")) {
+        return broken("reserved label name");
+      }
+      if (name == "le" && types_[family_] != "histogram") return broken("le without a histogram");
       std::string value;
       for (at = equals + 2; at < line.size() && line[at] != '"'; ++at) {
         if (line[at] == '\\') {
@@ -190,6 +208,19 @@ class ExpositionCheck {
     }
     if (buckets.counts.back().first != HUGE_VAL) fault("no +Inf: " + series);
     if (buckets.counts.back().second != *buckets.count) fault("+Inf is not the count: " + series);
+  }
+
+  // Two families may not have samples of the same name.
+  void check_names(const std::string& name, const std::string& type) {
+    const auto free = [&](const char* suffix) {
+      if (types_.contains(name + suffix)) fault("two families have " + name + suffix);
+    };
+    if (type == "histogram") {
+      for (const char* suffix : {"_bucket", "_sum", "_count", "_created"}) free(suffix);
+    }
+    if (type == "counter" && openmetrics_) {
+      for (const char* suffix : {"_total", "_created"}) free(suffix);
+    }
   }
 
   std::string text_;

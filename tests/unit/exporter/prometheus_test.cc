@@ -93,7 +93,12 @@ TEST_CASE("the checker of these tests sees what it is there to see") {
   CHECK(faulty("# HELP x h\n# TYPE x gauge\nx{a=\"b} 1\n"));
   CHECK(faulty("# HELP x h\n# TYPE x gauge\nx 1\nx 1\n"));
   CHECK(faulty("# HELP x h\n# TYPE x gauge\nx 1\n# HELP y h\n# TYPE y gauge\nx{a=\"b\"} 1\n"));
+  CHECK(faulty("# HELP x h\n# TYPE x gauge\nx{__a=\"b\"} 1\n"));
+  CHECK(faulty("# HELP x h\n# TYPE x gauge\nx{1=\"b\"} 1\n"));
+  CHECK(faulty("# HELP x h\n# TYPE x gauge\nx{le=\"1\"} 1\n"));
   const std::string head = "# HELP h h\n# TYPE h histogram\n";
+  CHECK(faulty(head + "h_bucket{le=\"+Inf\"} 2\nh_sum 1\nh_count 2\n" +
+               "# HELP h_count h\n# TYPE h_count gauge\n"));
   CHECK_FALSE(faulty(head + "h_bucket{le=\"1\"} 1\nh_bucket{le=\"+Inf\"} 2\nh_sum 1\nh_count 2\n"));
   CHECK(faulty(head + "h_bucket{le=\"1\"} 3\nh_bucket{le=\"+Inf\"} 2\nh_sum 1\nh_count 2\n"));
   CHECK(faulty(head + "h_bucket{le=\"1\"} 1\nh_bucket{le=\"+Inf\"} 2\nh_sum 1\nh_count 3\n"));
