@@ -31,7 +31,11 @@ def metrics(scene):
     told = gateway.metrics()
     equal(told.required("headrace_requests_total", route="m", code="200", outcome="ok"), 10, "requests answered")
     equal(told.required("headrace_requests_total", route="none", code="404", outcome="rejected"), 1, "requests refused")
-    equal(told.required("headrace_attempts_total", target="up", result="ok"), 10, "attempts")
+    equal(told.required("headrace_refused_total", code="404", reason="model_not_found"), 1, "refusals")
+    equal(told.required("headrace_request_errors_total", route="none", error="model_not_found", blame="client"), 1, "failures")
+    equal(told.required("headrace_target_requests_total", target="up", route="m", status="2xx"), 10, "requests of the target")
+    equal(told.required("headrace_attempts_total", target="up", reason="primary", result="ok"), 10, "attempts")
+    equal(told.required("headrace_upstream_wait_seconds_count", target="up"), 10, "waits measured")
     equal(told.required("headrace_ttft_seconds_count", route="m"), 5, "first tokens measured")
     equal(told.required("headrace_request_duration_seconds_count"), 11, "durations measured")
     equal(told.required("headrace_events_dropped_total"), 0, "records lost")
@@ -40,7 +44,7 @@ def metrics(scene):
     for name, said in re.findall(r"^\| `([a-z_]+)(?:\{[^`]*)?` \|(.*)", page, re.M):
         if name.startswith("headrace_audit_") or "(with `" in said:  # told where that is configured
             continue
-        require(any(known in (name, name + "_count") for known, _ in told.samples), f"{name} is told")
+        require(name in told.types, f"{name} is told")
     require("odd" not in repr(told.samples), "nothing of a request becomes a label")
 
 

@@ -31,7 +31,10 @@ def leaves(scene, phase, how, **config):
     require(seen[0][1] < SOON_S, f"the provider's connection closed after {seen[0][1]:.2f} s")
     until(lambda: gateway.requests_by_outcome() == {"client_cancel": 1}, "the request is recorded as left by its client")
     gateway.wait_metric("headrace_upstream_cancels_total", 1)
-    require(gateway.metrics().required("headrace_cancel_propagation_seconds_count") == 1, "the time to cancel is measured")
+    told = gateway.metrics()
+    require(told.required("headrace_cancel_propagation_seconds_count") == 1, "the time to cancel is measured")
+    far = "answer" if phase is streaming or phase is between_events else "upstream"
+    require(told.required("headrace_cancelled_total", phase=far, cause="client_closed") == 1, "how far it had got is told")
     equal(len(upstream.requests), 1, "requests upstream: no retry")
 
 

@@ -228,6 +228,8 @@ def stale_connection(scene):
         answer = client.send(words.chat_request()).read_answer()
         equal((answer.status, answer.body), (200, words.PLAIN), f"answer {number}")
     gateway.wait_metric("headrace_upstream_stale_retries_total", 1)
+    equal(gateway.metrics().required("headrace_retries_total", target="up"), 1, "retries, and why")
+    equal(gateway.metrics().required("headrace_attempts_total", target="up", reason="retry", result="ok"), 1, "attempts again")
     equal(upstream.connections, 2, "connections upstream")
     equal(gateway.requests_by_outcome(), {"ok": 4}, "requests recorded")
 
@@ -355,6 +357,9 @@ def statuses(scene):
     for kind in kinds:
         answer = client.send(words.chat_request(stream=True)).read_answer()
         equal((answer.status, answer.body, answer.field("retry-after")), (int(kind[:3]), said, "7"), "the answer")
+    told = gateway.metrics()
+    for error in ("rate_limited", "bad_request", "server_fault", "overloaded"):
+        require(told.required("headrace_upstream_errors_total", target="up", error=error) >= 1, f"{error} is told")
 
 
 @case("row 33: no useful event in time is a 504, and the provider's connection is closed", every_backend=True)
