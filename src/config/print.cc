@@ -5,7 +5,6 @@
 #include "config/from_environment.h"
 #include "config/load.h"
 #include "config/schema.h"
-#include "config/served.h"
 #include "config/units.h"
 
 namespace headrace::config {
@@ -298,7 +297,7 @@ std::string docs_markdown() {
              cell(key.help) + "\n";
     }
   }
-  return out + known_variables_markdown() + not_served_markdown();
+  return out + known_variables_markdown();
 }
 
 }  // namespace headrace::config

@@ -90,6 +90,13 @@ class Gateway {
     }
     thread_.join();
     control_.reset();
+    // A signal that came when control had ended already must not end this process.
+    sigset_t ours;
+    sigemptyset(&ours);
+    for (const int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&ours, number);
+    const timespec at_once{};
+    while (::sigtimedwait(&ours, nullptr, &at_once) > 0) {
+    }
     ::pthread_sigmask(SIG_SETMASK, &mask_, nullptr);
   }
 
