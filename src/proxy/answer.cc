@@ -77,6 +77,16 @@ void Exchange::take_refusal(std::uint16_t status, base::Bytes words) {
 
 namespace {
 
+// `lines`: finished field lines. `name`: in lower case, with its colon.
+void put_lines_without(http::H1Writer& out, base::Bytes lines, base::Bytes name) {
+  while (!lines.empty()) {
+    const std::size_t end = lines.find('\n') + 1;
+    const base::Bytes line = lines.substr(0, end);
+    lines.remove_prefix(end);
+    if (!base::equals_lowered(line.substr(0, name.size()), name)) out.raw(line);
+  }
+}
+
 api::StreamForm stream_form_of(const EndpointMatch& endpoint) {
   if (endpoint.call == dialect::Call::responses) return api::StreamForm::responses;
   return endpoint.family == api::Family::openai ? api::StreamForm::chat : api::StreamForm::messages;
@@ -233,16 +243,12 @@ void Exchange::reply_provider_error(const dialect::ProviderError& said, bool abo
   char fields[2048];
   http::H1Writer writer(fields, sizeof fields);
   writer.raw("content-type: application/json\r\n");
-  // Of what the provider's head had, all but its content type.
-  base::Bytes rest = attempt_.forwarded_fields();
-  while (!rest.empty()) {
-    const std::size_t end = rest.find('\n') + 1;
-    const base::Bytes line = rest.substr(0, end);
-    rest.remove_prefix(end);
-    if (!base::equals_lowered(line.substr(0, 13), "content-type:")) writer.raw(line);
-  }
+  put_lines_without(writer, attempt_.forwarded_fields(), "content-type:");
   HEADRACE_ASSERT(writer.ok());
-  const std::uint16_t status = dialect::row_of(said.which).status;
+  // What has no name of its own keeps its status, as far as clients know it.
+  const bool nameless = said.which == dialect::ErrorClass::server_fault;
+  const std::uint16_t status =
+      nameless ? api::http_status_of(error_, detail_) : dialect::row_of(said.which).status;
   reply(api::status_towards(endpoint_.family, status), writer.written(), body.view());
 }
 
@@ -275,7 +281,12 @@ void Exchange::reply(std::uint16_t status, base::Bytes fields, base::Bytes body)
 // Our own fields behind those that the provider or a local answer brings.
 base::Bytes Exchange::write_fields(char* out, std::size_t capacity, base::Bytes forwarded) {
   http::H1Writer writer(out, capacity);
-  writer.raw(forwarded);
+  const bool final_failure = status_ >= 400 && attempts_ != 0;
+  if (final_failure) {
+    put_lines_without(writer, forwarded, "x-should-retry:");  // that is for us to say
+  } else {
+    writer.raw(forwarded);
+  }
   if (attempts_ != 0 && attempt_.aimed().translated && status_ == 200) {
     writer.raw(attempt_.is_stream() ? "content-type: text/event-stream\r\n"
                                     : "content-type: application/json\r\n");
@@ -291,7 +302,7 @@ base::Bytes Exchange::write_fields(char* out, std::size_t capacity, base::Bytes 
   facts.id = &id_;
   facts.overhead = overhead_;
   facts.attempts = attempts_;
-  facts.final_failure = status_ >= 400 && attempts_ != 0;
+  facts.final_failure = final_failure;
   if (attempts_ != 0) {
     const Attempt::Stamps& stamps = attempt_.stamps();
     facts.target = target().name;

@@ -14,9 +14,8 @@ using base::Bytes;
 
 constexpr std::size_t kKeptBytes = 1500;
 
-// Whether to try again is for us to say: x-should-retry does not pass.
-constexpr std::array<Bytes, 4> kNames = {
-    "x-request-id", "request-id", "retry-after", "retry-after-ms"};
+constexpr std::array<Bytes, 5> kNames = {
+    "x-request-id", "request-id", "retry-after", "retry-after-ms", "x-should-retry"};
 constexpr std::array<Bytes, 2> kPrefixes = {"openai-", "anthropic-"};
 constexpr std::array<Bytes, 3> kRatePrefixes = {
     "x-ratelimit-", "x-tokenlimit-", "anthropic-ratelimit-"};

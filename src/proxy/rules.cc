@@ -38,8 +38,8 @@ Rules::Rules(config::Snapshot configured,
     first_target_.push_back(static_cast<std::uint32_t>(target_prices_.size()));
     for (const config::Target& target : route.targets) {
       const std::string& model = target.model;
-      target_prices_.push_back(
-          model.empty() ? meter::Price{} : prices_->find(price_names_[target.provider], model));
+      target_prices_.push_back(model.empty() ? meter::Price{}
+                                             : prices_->find(price_names_[target.provider], model));
     }
   }
 }

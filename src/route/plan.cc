@@ -167,7 +167,11 @@ Step Plan::next(Nanos now) {
     return health_.budget().take() ? start(choice, now) : refuse(Stop::budget);
   }
   // Nobody else: what is left is the patience that somebody asked for.
-  const bool fits = again_at_ < request_.deadline && again_at_ - now <= limits::kRetryWait;
+  // Who bounds the wait for a first token has no patience beyond it.
+  const Nanos most = route_.first_token_timeout != 0
+                         ? std::min(route_.first_token_timeout, limits::kRetryWait)
+                         : limits::kRetryWait;
+  const bool fits = again_at_ < request_.deadline && again_at_ - now <= most;
   if (again_at_ == base::kNever || !fits) return give_up(Stop::exhausted);
   return {Step::Kind::wait, Stop::none, {}, std::max(again_at_, now)};
 }

@@ -35,7 +35,9 @@ inline config::ClientKey client_key(const std::string& name, const std::string& 
 inline const std::string kMessagesFields = "anthropic-version: 2023-06-01\r\n";
 
 // A request of either family.
-inline std::string post(std::string_view path, std::string_view body, std::string_view fields = {}) {
+inline std::string post(std::string_view path,
+                        std::string_view body,
+                        std::string_view fields = {}) {
   return "POST " + std::string(path) + " HTTP/1.1\r\nhost: h\r\n" + std::string(fields) +
          "content-length: " + std::to_string(body.size()) + "\r\n\r\n" + std::string(body);
 }

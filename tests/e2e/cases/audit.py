@@ -49,7 +49,11 @@ def every_record_once(lines):
     rings = {}
     for line in lines:
         records = line["attempts"] + ([line] if line["kind"] == "request" else [])
-        rings.setdefault(line["ring"], []).extend(record["sequence"] for record in records)
+        for record in records:
+            of_ring = rings.setdefault(line["ring"], [])
+            of_ring.append(record["sequence"])
+            if "model" in record or "provider_request_id" in record:
+                of_ring.append(record["sequence"] - 1)  # the slot that brought the words
     for ring, sequences in rings.items():
         equal(sorted(sequences), list(range(len(sequences))), f"the records of ring {ring}")
 

@@ -73,7 +73,7 @@ def whole(fault):
 
 CASES = {
     "refuse": ("refuse: a connection reset without a word is a 502", refused("refuse", 502, "upstream_reset")),
-    "status": ("http=429: the provider's refusal passes", refused("http=429,retry-after-ms=250", 429, "mock_fault")),
+    "status": ("http=429: the provider's refusal passes", refused("http=429,retry-after-ms=250", 429, "rate_limit_exceeded")),
     "status 500": ("http=500: the provider's failure passes", refused("http=500", 500, "mock_fault")),
     "headers": ("headers-then-silence: no first token in time is a 504", refused("headers-then-silence", 504, "first_token_timeout", first_token="300ms")),
     "stall": ("stall@tok: silence in a stream is its end", broken("stall@tok=3", 3, "upstream_disconnected", 504, idle="500ms")),

@@ -120,7 +120,9 @@ def nginx_errors(scene):
     front = nginx(scene, free_port())
     gateway = scene.gateway(front + "/v1")
     answer = scene.ask(gateway)
-    equal((answer.status, answer.field("content-type")), (502, "text/html"), "the answer of an nginx without a provider")
+    equal((answer.status, answer.field("content-type")), (502, "application/json"),
+          "the answer of an nginx without a provider: its page has become an error in the client's shape")
+    require("502 Bad Gateway" in json.loads(answer.body)["error"]["message"], "its words are the message")
     gateway = scene.gateway(front + "/moved")
     answer = scene.ask(gateway)
     equal((answer.status, json.loads(answer.body)["error"]["code"]), (502, "upstream_redirect"), "the answer to a redirect")

@@ -141,8 +141,8 @@ def chunked_request(scene):
     client.send(words.chunked_request([body]).replace(words.LAST_CHUNK, b"0\r\nx-trailer: 1\r\n\r\n"))
     equal(client.read_answer().body, words.STREAM_TEXT, "the answer to one with a trailer")
     for request in upstream.requests:
-        equal(request.body, body, "the body upstream")
-        equal(request.field("content-length"), str(len(body)), "its length")
+        equal(request.body, words.upstream_chat(stream=True), "the body upstream")
+        equal(request.field("content-length"), str(len(request.body)), "its length")
         require("x-trailer" not in request.names(), "a trailer is not passed on")
 
 
@@ -163,7 +163,7 @@ def large_bodies(scene):
     equal(upstream.requests[0].body, body, "a large request upstream")
     body = words.chat(stream=True, padding="z" * size)
     equal(scene.ask(gateway, body=body).body, b"".join(script_events), "a long stream")
-    equal(upstream.requests[1].body, body, "a large request upstream")
+    equal(upstream.requests[1].body, words.upstream_chat(stream=True, padding="z" * size), "a large request upstream")
 
 
 @case("a message cut at any byte is the same message", every_backend=True)
@@ -179,7 +179,7 @@ def cut_anywhere(scene):
     for at in range(len(raw)):
         client.send(raw[at:at + 1])
     equal(client.read_answer().body, words.STREAM_TEXT, "the stream")
-    equal(upstream.requests[0].body, words.chat(stream=True), "the body upstream")
+    equal(upstream.requests[0].body, words.upstream_chat(stream=True), "the body upstream")
 
 
 @case("many clients at once each get their own answer", every_backend=True)

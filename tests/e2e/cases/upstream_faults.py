@@ -5,7 +5,7 @@ import threading
 import time
 
 from harness import words
-from harness.checks import WAIT_S, contains, equal, lacks, require
+from harness.checks import WAIT_S, contains, equal, lacks, require, until
 from harness.scene import case, free_port
 
 BEGUN = [words.ROLE, *words.WORDS[:2]]
@@ -128,6 +128,7 @@ def silence(scene):
 
     route = {"model": "*", "targets": ["up"], "idle_timeout": "300ms"}
     gateway, outcome = broken_stream(scene, breaks, 504, routes=[route])
+    until(lambda: gone, "the provider's connection is closed")
     equal((gone, outcome), (["fin"], "stall"), "the provider's connection, and the outcome")
 
 
@@ -347,16 +348,18 @@ def redirects(scene):
     equal(gateway.requests_by_outcome(), {"upstream_error": len(statuses)}, "requests recorded")
 
 
-@case("an error status of the provider passes in its own words, with its advice", every_backend=True)
+@case("an error status that nobody can mend passes in the provider's words, with its advice", every_backend=True)
 def statuses(scene):
     said = b'{"error":{"message":"slow down","type":"rate_limit_error","param":null,"code":"rate_limit_exceeded"}}'
     kinds = ["429 Too Many Requests", "400 Bad Request", "500 Internal Server Error", "503 Service Unavailable"]
     gateway, _ = scene.pair(lambda call: call.send(words.plain_answer(
-        said, kinds[(call.number - 1) % len(kinds)], [("retry-after", "7")])))
+        said, kinds[(call.number - 1) % len(kinds)], [("retry-after", "7"), ("x-should-retry", "false")])))
     client = scene.client(gateway)
     for kind in kinds:
         answer = client.send(words.chat_request(stream=True)).read_answer()
-        equal((answer.status, answer.body, answer.field("retry-after")), (int(kind[:3]), said, "7"), "the answer")
+        equal((answer.status, answer.field("retry-after"), answer.field("x-should-retry")), (int(kind[:3]), "7", "false"),
+              "the answer")
+        equal(json.loads(answer.body)["error"]["message"], "slow down", "the provider's words")
     told = gateway.metrics()
     for error in ("rate_limited", "bad_request", "server_fault", "overloaded"):
         require(told.required("headrace_upstream_errors_total", target="up", error=error) >= 1, f"{error} is told")

@@ -22,6 +22,12 @@ def chat(model="m", stream=False, **more):
                        "messages": [{"role": "user", "content": "Hello"}], **more}).encode()
 
 
+def upstream_chat(**words):
+    """The same as a provider gets it: a stream is asked for its usage."""
+    body = chat(**words)
+    return body.replace(b"{", b'{"stream_options":{"include_usage":true},', 1) if words.get("stream") else body
+
+
 def request(method="POST", target="/v1/chat/completions", body=b"", fields=(), version="1.1"):
     every = [("host", "gateway")]
     if body:

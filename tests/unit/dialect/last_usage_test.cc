@@ -18,8 +18,8 @@ TEST_CASE("the last usage of a tail counts, in either family") {
   CHECK(last_usage(api::Family::openai, kTail).of(TokenClass::input) == 12);
   CHECK(last_usage(api::Family::openai, R"("usage":{"prompt_tokens":1}},)" + kTail)
             .of(TokenClass::input) == 12);
-  const api::Usage usage = last_usage(
-      api::Family::anthropic, R"("usage":{"input_tokens":3,"cache_read_input_tokens":4}})");
+  const api::Usage usage = last_usage(api::Family::anthropic,
+                                      R"("usage":{"input_tokens":3,"cache_read_input_tokens":4}})");
   CHECK(usage.of(TokenClass::input) == 3);
   CHECK(usage.of(TokenClass::cache_read) == 4);
 }
@@ -31,8 +31,13 @@ TEST_CASE("a usage that is not whole, or no object, is none") {
     CHECK(last_usage(api::Family::openai, kTail.substr(0, size)).empty());
   }
   CHECK_FALSE(last_usage(api::Family::openai, kTail.substr(0, end)).empty());
-  for (const char* text : {"", "\"usage\"", "\"usage\":", "\"usage\":null", "\"usage\":[1]",
-                           "\"usage\":{]}", "\"usage\":{\"a\":\"\\"}) {
+  for (const char* text : {"",
+                           "\"usage\"",
+                           "\"usage\":",
+                           "\"usage\":null",
+                           "\"usage\":[1]",
+                           "\"usage\":{]}",
+                           "\"usage\":{\"a\":\"\\"}) {
     CHECK(last_usage(api::Family::openai, text).empty());
   }
 }

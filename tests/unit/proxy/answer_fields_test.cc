@@ -17,8 +17,7 @@ constexpr std::int64_t kNow = 1'795'000'000;  // 2026-11-18T11:06:40Z
 
 std::string kept(const ParsedFields& head, const proxy::AnswerFieldRules& rules) {
   io::BlockPool blocks;
-  return std::string(
-      proxy::keep_answer_fields(head.fields, head.text, rules, kNow, blocks).view());
+  return std::string(proxy::keep_answer_fields(head.fields, head.text, rules, kNow, blocks).view());
 }
 
 ParsedFields openai_head() {
@@ -40,7 +39,7 @@ TEST_CASE("an answer of the same family keeps its fields and their names") {
   CHECK(kept(openai_head(), {}) ==
         "Content-Type: application/json\r\nx-ratelimit-remaining-requests: 5\r\n"
         "x-ratelimit-reset-tokens: 6m0s\r\nopenai-version: v\r\nx-request-id: r\r\n"
-        "retry-after: 3\r\n");
+        "x-should-retry: true\r\nretry-after: 3\r\n");
 }
 
 TEST_CASE("a key with limits of its own does not see the provider's") {
@@ -49,14 +48,14 @@ TEST_CASE("a key with limits of its own does not see the provider's") {
   head.add("x-tokenlimit-limit", "1");
   CHECK(kept(head, {.key_limited = true}) ==
         "Content-Type: application/json\r\nopenai-version: v\r\nx-request-id: r\r\n"
-        "retry-after: 3\r\n");
+        "x-should-retry: true\r\nretry-after: 3\r\n");
 }
 
 TEST_CASE("for a client of the other family limits take its names and its way to tell time") {
   CHECK(kept(openai_head(), {.provider = Family::openai, .translated = true}) ==
         "anthropic-ratelimit-requests-remaining: 5\r\n"
         "anthropic-ratelimit-tokens-reset: 2026-11-18T11:12:40Z\r\nx-request-id: r\r\n"
-        "retry-after: 3\r\n");
+        "x-should-retry: true\r\nretry-after: 3\r\n");
   ParsedFields head;
   head.add("content-type", "application/json");
   head.add("Anthropic-RateLimit-Tokens-Remaining", "9");

@@ -105,7 +105,8 @@ TEST_CASE("names that a translation left out are listed") {
 
 TEST_CASE("errors have the shape of the path's family") {
   TwoProviders scene;
-  Talker& client = scene.ask(post("/v1/messages", R"({"model":"x","max_tokens":1})", kMessagesFields));
+  Talker& client =
+      scene.ask(post("/v1/messages", R"({"model":"x","max_tokens":1})", kMessagesFields));
   REQUIRE(scene.heard(client, "\"error\""));
   CHECK(client.heard.starts_with("HTTP/1.1 404 "));
   CHECK(body_of(client.heard).starts_with(R"({"type":"error","error":{"type":"not_found_error")"));

@@ -53,9 +53,9 @@ TEST_CASE("the target's name for the model takes the place of the client's") {
 }
 
 TEST_CASE("our own members reach no provider") {
-  CHECK(body_of(asked_with(two_providers(),
-                           post("/v1/chat/completions",
-                                R"({"headrace":{"a":1},"model":"m","x-headrace":2})"))) ==
+  CHECK(body_of(asked_with(
+            two_providers(),
+            post("/v1/chat/completions", R"({"headrace":{"a":1},"model":"m","x-headrace":2})"))) ==
         R"({"model":"m"})");
 }
 
@@ -86,11 +86,11 @@ TEST_CASE("Anthropic's clients and providers are left alone but for the model") 
 
 TEST_CASE("a request for a provider of the other dialect is translated") {
   SUBCASE("OpenAI to Anthropic") {
-    const std::string heard = asked_with(
-        with_dialect("anthropic"),
-        post("/v1/chat/completions",
-             R"({"model":"m","messages":[{"role":"user","content":"Hi"}],"seed":1})",
-             "openai-beta: b\r\n"));
+    const std::string heard =
+        asked_with(with_dialect("anthropic"),
+                   post("/v1/chat/completions",
+                        R"({"model":"m","messages":[{"role":"user","content":"Hi"}],"seed":1})",
+                        "openai-beta: b\r\n"));
     CHECK(heard.starts_with("POST /v1/messages HTTP/1.1\r\n"));
     CHECK(heard.find("\r\nx-api-key: key-one\r\nanthropic-version: 2023-06-01\r\n") !=
           std::string::npos);
@@ -101,9 +101,10 @@ TEST_CASE("a request for a provider of the other dialect is translated") {
   SUBCASE("Anthropic to OpenAI") {
     const std::string heard = asked_with(
         with_dialect("openai"),
-        post("/v1/messages",
-             R"({"model":"m","max_tokens":9,"system":"S","messages":[{"role":"user","content":"Hi"}]})",
-             kMessagesFields));
+        post(
+            "/v1/messages",
+            R"({"model":"m","max_tokens":9,"system":"S","messages":[{"role":"user","content":"Hi"}]})",
+            kMessagesFields));
     CHECK(heard.starts_with("POST /v1/chat/completions HTTP/1.1\r\n"));
     CHECK(heard.find("authorization: Bearer key-one\r\n") != std::string::npos);
     CHECK(heard.find("anthropic-version") == std::string::npos);

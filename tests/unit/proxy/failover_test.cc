@@ -156,8 +156,9 @@ TEST_CASE("when nobody is left, the last one's failure is told") {
     scene.second[0].send(plain_answer("{}", each.status, "x-should-retry: false\r\n"));
     REQUIRE(scene.heard(client, "\"error\""));
     CHECK(client.heard.starts_with("HTTP/1.1 " + std::to_string(each.told) + " "));
-    CHECK(client.has(std::string("\"code\":") +
-                     (each.code == std::string("null") ? "null" : "\"" + std::string(each.code) + "\"")));
+    CHECK(client.has(std::string("\"code\":") + (each.code == std::string("null")
+                                                     ? "null"
+                                                     : "\"" + std::string(each.code) + "\"")));
     CHECK(client.count("x-should-retry: false\r\n") == 1);
     CHECK_FALSE(client.has("key-one"));
   }
@@ -170,8 +171,7 @@ TEST_CASE("a provider that quotes our key back is not quoted") {
     TwoProviders scene(snapshot);
     Talker& client = scene.ask(chat(false));
     REQUIRE(scene.asked());
-    scene.provider[0].send(
-        plain_answer("{\"error\":{\"message\":\"wrong: key-one\"}}", status));
+    scene.provider[0].send(plain_answer("{\"error\":{\"message\":\"wrong: key-one\"}}", status));
     REQUIRE(scene.heard(client, "\"error\""));
     CHECK_FALSE(client.has("key-one"));
   }
@@ -195,8 +195,7 @@ TEST_CASE("of several credentials the next one is asked, and the broken one rest
     REQUIRE(scene.run_until(
         [&] { return scene.provider[0].count(good) == static_cast<std::size_t>(i); }));
     scene.provider[0].send(plain_answer(kChatAnswer));
-    REQUIRE(scene.run_until(
-        [&] { return client.count("Hello") == static_cast<std::size_t>(i); }));
+    REQUIRE(scene.run_until([&] { return client.count("Hello") == static_cast<std::size_t>(i); }));
   }
 }
 

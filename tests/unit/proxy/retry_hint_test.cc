@@ -44,9 +44,17 @@ TEST_CASE("who asks for more than a day gets a day") {
 }
 
 TEST_CASE("what cannot be read says nothing") {
-  for (const char* value : {"", "soon", "-1", "1,5", "1e3", "0x10", "1.2.3",
-                            "Sun, 06 Nop 1994 08:49:47 GMT", "Sun, 46 Nov 1994 08:49:47 GMT",
-                            "Sun, 06 Nov 1994 08:49:47 CET", "18446744073709551616"}) {
+  for (const char* value : {"",
+                            "soon",
+                            "-1",
+                            "1,5",
+                            "1e3",
+                            "0x10",
+                            "1.2.3",
+                            "Sun, 06 Nop 1994 08:49:47 GMT",
+                            "Sun, 46 Nov 1994 08:49:47 GMT",
+                            "Sun, 06 Nov 1994 08:49:47 CET",
+                            "18446744073709551616"}) {
     CAPTURE(value);
     CHECK(hint({{"retry-after", value}}).after == -1);
   }

@@ -34,10 +34,10 @@ const std::string kError =
 
 struct Bench : RelayBench {
   Bench() {
-    relay.start({.stream = true,
-                 .events = dialect::answers_of(dialect::anthropic_dialect(), dialect::Call::chat)
-                               .events,
-                 .filter = &place.start(io.blocks(), {api::Family::anthropic, 0, false})});
+    relay.start(
+        {.stream = true,
+         .events = dialect::answers_of(dialect::anthropic_dialect(), dialect::Call::chat).events,
+         .filter = &place.start(io.blocks(), {api::Family::anthropic, 0, false})});
   }
   dialect::StreamPlace place;
 };
