@@ -12,7 +12,6 @@ namespace headrace::dialect {
 namespace {
 
 using api::EventKind;
-using json::FoundValue;
 using json::Type;
 
 // Blocks that say something by beginning: a call, a result, a thought that cannot be read, and

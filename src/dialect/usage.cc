@@ -122,7 +122,7 @@ bool with_usage(Bytes holder, Use use) {
   const Bytes text = object_member(holder, "usage");
   std::array<Node, kUsageNodes> nodes;
   if (text.empty() || !json::write_tape(text, nodes, json::Utf8::trust).ok()) return false;
-  use(Value(text.data(), nodes.data()));
+  use(Value(&text.front(), nodes.data()));
   return true;
 }
 

@@ -16,7 +16,7 @@ using base::Bytes;
 
 // OpenAI and those who count like it: parts are included in their wholes. The variations of
 // compatible providers (flat fields, exclusive reasoning, other names) are evened out.
-api::Usage read_openai_usage(json::Value usage);
+api::Usage read_openai_usage(json::Value value);
 
 // Anthropic's counters. A stream repeats some of them, corrected: each that is given replaces the
 // last word on itself.
