@@ -113,7 +113,7 @@ TEST_CASE("tools are read in each of their shapes, with arguments that fit their
 TEST_CASE("a schema that nests without end is cut off") {
   std::string schema = R"({"type":"object"})";
   for (int i = 0; i < 50; ++i) {
-    schema = R"({"type":"object","properties":{"a":)" + schema + "}}";
+    schema.insert(0, R"({"type":"object","properties":{"a":)").append("}}");
   }
   const std::string body =
       R"({"model":"m","input":"a","tools":[{"type":"function","name":"f","parameters":)" + schema +

@@ -55,11 +55,16 @@ constexpr std::string_view kHelp =
   finish=length | filter
   example  mock:thinking+tools=2+cached   mock-error-429   x-mock: stall@tok=3,for=2s)";
 
-// Blanks separate words too: a query turns `+` into one. Empty behind the last.
+// Blanks separate words too: a query turns `+` into one. Not behind a comma, where an argument
+// follows. Empty behind the last.
 std::string_view take_word(std::string_view& words) {
   constexpr std::string_view kSeparators = "+ \t";
   words.remove_prefix(std::min(words.find_first_not_of(kSeparators), words.size()));
-  const std::string_view word = words.substr(0, words.find_first_of(kSeparators));
+  std::size_t end = words.find_first_of(kSeparators);
+  while (end != std::string_view::npos && words[end - 1] == ',') {
+    end = words.find_first_of(kSeparators, end + 1);
+  }
+  const std::string_view word = words.substr(0, end);
   words.remove_prefix(word.size());
   return word;
 }

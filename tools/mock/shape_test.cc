@@ -56,6 +56,7 @@ TEST_CASE("a fault is a word among others, and the last one counts") {
   CHECK(choice.shape.calls == 2);
   CHECK(choice.fault->status == 503);
   CHECK(!chosen("tools").fault);
+  CHECK(chosen("http=429, retry-after-ms=250 tools").fault->retry_after_ms == 250);
 }
 
 TEST_CASE("a list with a word that is in no table is refused") {
