@@ -3,7 +3,7 @@
 // lives behind the exporter's lock.
 //
 // Memory is bounded (base/limits.h, "metrics"): a route costs about 24 KiB of histograms once it
-// has served a request, a target 16 KiB; in all that ends near 20 MiB, whatever is configured and
+// has served a request, a target 16 KiB; in all that ends below 32 MiB, whatever is configured and
 // reloaded. Once a set of labels was seen, a record that has it allocates nothing.
 #pragma once
 
