@@ -86,7 +86,6 @@ class Worker final : public io::WakeOwner, public AcceptOwner, public proxy::Cli
   Stage stage_ = Stage::serving;
   base::Nanos published_at_ = 0;
   bool unpublished_ = true;
-  std::uint64_t receives_published_ = 0;
 
   std::atomic<const proxy::Rules*> next_rules_{nullptr};
   std::atomic<Stage> wanted_{Stage::serving};
