@@ -123,7 +123,13 @@ struct Record {
   std::uint8_t attempts = 0;          // request: how many were made
   std::uint8_t attempt = 0;           // attempt: its number, from 0; request: the one that won
 
-  std::uint8_t reserved[28] = {};  // zero
+  // -- the W3C trace that the request is part of; zero: it named none
+  std::uint8_t trace_id[16] = {};
+  std::uint8_t span_id[8] = {};  // request: the client's; attempt: the one the provider was told
+
+  std::uint8_t trace_flags = 0;  // as the client sent them
+
+  std::uint8_t reserved[3] = {};  // zero
 };
 
 static_assert(sizeof(Record) == 256);
@@ -167,7 +173,10 @@ static_assert(offsetof(Record, error) == 224);
 static_assert(offsetof(Record, blame) == 225);
 static_assert(offsetof(Record, attempts) == 226);
 static_assert(offsetof(Record, attempt) == 227);
-static_assert(offsetof(Record, reserved) == 228);
+static_assert(offsetof(Record, trace_id) == 228);
+static_assert(offsetof(Record, span_id) == 244);
+static_assert(offsetof(Record, trace_flags) == 252);
+static_assert(offsetof(Record, reserved) == 253);
 
 inline constexpr std::uint8_t kNoAttempt = UINT8_MAX;  // TextRecord: of the request itself
 inline constexpr std::size_t kTextBytes = 220;

@@ -242,6 +242,11 @@ constexpr Key kProviderKeys[] = {
      .slot = [](Place& at) -> Slot { return &at.provider->takes_client_key; },
      .help = "A key that a client brought (`access: bring`) is sent to this provider, in place of "
              "ours, and to no other."},
+    {.name = "trace",
+     .kind = Kind::boolean,
+     .slot = [](Place& at) -> Slot { return &at.provider->traces; },
+     .help = "Whether the provider is told the W3C trace of a request (`traceparent`, with a span "
+             "of ours for each attempt). It is somebody else's, so this is off unless asked for."},
     {.name = "stream_usage",
      .kind = Kind::boolean,
      .slot = [](Place& at) -> Slot { return &at.provider->reports_usage; },

@@ -75,6 +75,7 @@ struct Provider {
   std::string base_path;  // "/v1", no trailing slash
   std::string api_key;    // never logged; the first of `credentials`, unless it is empty
   std::vector<Credential> credentials;  // as read: never empty
+  bool traces = false;                  // it is told the trace that a request is part of
   bool reports_usage = true;            // it knows stream_options.include_usage
   bool takes_client_key = false;        // a key that a client brought was brought for this one
   std::string price_as;  // its name in the price table, or kNoPrices; empty: by name, else by host

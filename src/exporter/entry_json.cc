@@ -1,9 +1,11 @@
 #include "exporter/entry_json.h"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <span>
 
 #include "base/error.h"
 #include "base/uuid.h"
@@ -104,6 +106,17 @@ void put_name(JsonText& out,
   out.key(key).string(known ? (names->*list)[id] : "#" + std::to_string(id));
 }
 
+// Nothing where all of it is zero.
+void put_hex(JsonText& out, Bytes key, std::span<const std::uint8_t> bytes) {
+  if (std::all_of(bytes.begin(), bytes.end(), [](std::uint8_t byte) { return byte == 0; })) return;
+  std::string text;
+  for (const std::uint8_t byte : bytes) {
+    text += "0123456789abcdef"[byte >> 4];
+    text += "0123456789abcdef"[byte & 15];
+  }
+  out.key(key).string(text);
+}
+
 void put_flags(JsonText& out, std::uint32_t flags) {
   if (flags == 0) return;
   out.key("flags").begin_list();
@@ -158,6 +171,7 @@ void put_part(JsonText& out, const Part& part, const Dictionary* names) {
     out.key("upstream_status").number(std::uint32_t{record.upstream_status});
   }
   put_error(out, record);
+  put_hex(out, "span_id", record.span_id);
   put_flags(out, record.flags);
   put_tokens(out, record);
   put_name(out, "price", names, &Dictionary::prices, record.price_row, kNoId);
@@ -190,6 +204,7 @@ std::string line_of(const Entry& entry) {
   if (entry.request) out.key("sequence").number(first.sequence);
   out.key("time").string(time_text(first.wall_start_ns));
   out.key("request_id").string(id_text(first));
+  put_hex(out, "trace_id", first.trace_id);
   put_name(out, "key", entry.names, &Dictionary::keys, first.key, kNoId);
   put_name(out, "route", entry.names, &Dictionary::routes, first.route, kNoShortId);
   if (entry.request) {

@@ -6,6 +6,7 @@
 #include "api/chat_edit.h"
 #include "json/edit.h"
 #include "proxy/exchange.h"
+#include "proxy/trace.h"
 
 namespace headrace::proxy {
 
@@ -42,6 +43,13 @@ base::Status Exchange::write_request() {
   facts.path = dialect::upstream_path(dialect(), endpoint_.call);
   facts.key = credential();
   facts.stream = asked_.stream;
+  char trace[kTraceLineBytes];
+  span_ = {};
+  if (provider().traces) {
+    begin_trace(meter_.request(), shop_.random);
+    span_ = new_span(shop_.random);
+    facts.trace = write_trace(meter_.request(), span_, trace);
+  }
   if (translated()) return translate_request(facts);
   facts.forwarded = request_fields_.view();
   edit_request(facts);

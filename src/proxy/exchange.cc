@@ -7,6 +7,7 @@
 
 #include "base/limits.h"
 #include "proxy/reply.h"
+#include "proxy/trace.h"
 #include "route/router.h"
 
 namespace headrace::proxy {
@@ -85,6 +86,7 @@ base::Status Exchange::read_head(const http::RequestHead& head,
     body_.append(shop_.io.blocks(), endpoint_.rest);  // the name must outlive the head
     return {};
   }
+  read_trace(fields.find("traceparent", text), meter_.request());
   request_fields_ = keep_request_fields(endpoint_.family, fields, text, shop_.io.blocks());
   return {};
 }

@@ -17,6 +17,7 @@
 #include "proxy/endpoint.h"
 #include "proxy/reply.h"
 #include "proxy/request_body.h"
+#include "proxy/trace.h"
 #include "proxy/workshop.h"
 
 namespace headrace::proxy {
@@ -154,6 +155,7 @@ class Exchange final : public AttemptOwner {
   base::Error last_failure_{};  // of an attempt, where there was another or a wait behind it
   std::uint16_t last_failure_status_ = 0;
   base::Uuid id_;
+  SpanId span_{};  // of the attempt at hand, where its provider is told
   Phase phase_ = Phase::reading;
   bool head_only_ = false;  // the answer to HEAD ends with its head
   std::uint8_t attempts_ = 0;

@@ -97,6 +97,7 @@ base::Bytes write_request_head(std::span<char> out, const RequestFacts& facts) {
   // A client of the same family has its own word on the version, if it is a good client.
   if (facts.forwarded.find(kAnthropicNames[0]) == base::Bytes::npos)
     writer.raw(facts.dialect->version_fields);
+  writer.raw(facts.trace);
   writer.field("content-length", facts.body_bytes);
   writer.end_head();
   HEADRACE_ASSERT(writer.ok());

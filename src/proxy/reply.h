@@ -41,6 +41,7 @@ struct RequestFacts {
   base::Bytes path;                           // below the provider's base path
   base::Bytes key;                            // empty: none is shown
   base::Bytes forwarded;                      // what keep_request_fields() kept
+  base::Bytes trace;  // a finished field line; empty: the provider is told none
   std::size_t body_bytes = 0;
   bool stream = false;
 };

@@ -1,6 +1,7 @@
 // settle.cc – the last page of the story: what every attempt and the request itself leave on
 // record, what it cost, and what the key gets back.
 #include <algorithm>
+#include <iterator>
 
 #include "proxy/exchange.h"
 #include "telemetry/text_slot.h"
@@ -40,6 +41,8 @@ void Exchange::note_attempt(base::Error error) {
   record.target = attempt_.aimed().target_id;
   record.provider = attempt_.aimed().provider;
   record.upstream_status = attempt_.status();
+  std::copy(std::begin(request.trace_id), std::end(request.trace_id), record.trace_id);
+  std::copy(span_.begin(), span_.end(), record.span_id);
   record.flags = request.flags &
                  (record_flag::kStreamed | record_flag::kTruncated | record_flag::kClientClosed);
   if (attempt_.reused()) record.flags |= record_flag::kReusedConnection;

@@ -112,6 +112,21 @@ TEST_CASE("a request for a provider of the other dialect is translated") {
   }
 }
 
+TEST_CASE("a trace goes on to the provider that is to be told, and to no other") {
+  const std::string id = "4bf92f3577b34da6a3ce929d0e0e4736";
+  const std::string request = post("/v1/chat/completions",
+                                   R"({"model":"m"})",
+                                   "traceparent: 00-" + id + "-00f067aa0ba902b7-01\r\n");
+  CHECK(asked_with(two_providers(), request).find("traceparent") == std::string::npos);
+  config::Snapshot told = two_providers();
+  told.providers[0].traces = true;
+  const std::string heard = asked_with(told, request);
+  CHECK(heard.find("\r\ntraceparent: 00-" + id + "-") != std::string::npos);
+  CHECK(heard.find("00f067aa0ba902b7") == std::string::npos);
+  const std::string begun = asked_with(told, post("/v1/chat/completions", R"({"model":"m"})"));
+  CHECK(begun.find("\r\ntraceparent: 00-") != std::string::npos);
+}
+
 TEST_CASE("what a translation cannot keep is refused with its name, and nobody is asked") {
   TwoProviders scene(with_dialect("anthropic"));
   Talker& client = scene.ask(post("/v1/chat/completions",

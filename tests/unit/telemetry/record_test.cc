@@ -84,6 +84,9 @@ const std::map<std::string, std::pair<std::size_t, std::size_t>> kFields = {
     FIELD(blame),
     FIELD(attempts),
     FIELD(attempt),
+    FIELD(trace_id),
+    FIELD(span_id),
+    FIELD(trace_flags),
     FIELD(reserved)};
 #undef FIELD
 
