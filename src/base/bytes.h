@@ -61,14 +61,28 @@ constexpr std::optional<std::uint64_t> parse_decimal(Bytes text) {
 
 // Writes `value` in decimal at `out` (room for 20 characters) and returns the end.
 inline char* write_decimal(char* out, std::uint64_t value) {
+  // Two digits a division: it is written for every number of every head and audit line.
+  static constexpr char kPairs[] =
+      "00010203040506070809101112131415161718192021222324252627282930313233343536373839404142434445"
+      "46474849505152535455565758596061626364656667686970717273747576777879808182838485868788899091"
+      "9293949596979899";
   char digits[20];
-  std::size_t count = 0;
-  do {
-    digits[count++] = static_cast<char>('0' + value % 10);
-    value /= 10;
-  } while (value != 0);
-  while (count != 0) *out++ = digits[--count];
-  return out;
+  char* const end = digits + sizeof digits;
+  char* next = end;
+  while (value >= 100) {
+    next -= 2;
+    std::memcpy(next, kPairs + 2 * (value % 100), 2);
+    value /= 100;
+  }
+  if (value >= 10) {
+    next -= 2;
+    std::memcpy(next, kPairs + 2 * value, 2);
+  } else {
+    *--next = static_cast<char>('0' + value);
+  }
+  const auto count = static_cast<std::size_t>(end - next);
+  std::memcpy(out, next, count);
+  return out + count;
 }
 
 // Writes `value` in lower-case hexadecimal without leading zeros (room for 16) and returns the end.

@@ -39,7 +39,10 @@ api::Usage last_usage(api::Family provider, Bytes tail) {
   if (at == Bytes::npos) return {};
   const std::size_t begin = tail.find_first_not_of(kBetween, at + kKey.size());
   if (begin == Bytes::npos || tail[begin] != '{') return {};
-  const Bytes object = leading_object(tail.substr(begin));
+  return read_usage(provider, leading_object(tail.substr(begin)));
+}
+
+api::Usage read_usage(api::Family provider, Bytes object) {
   std::array<json::Node, kUsageNodes> nodes;
   if (object.empty() || !json::write_tape(object, nodes, json::Utf8::trust).ok()) return {};
   const json::Value usage(object.data(), nodes.data());

@@ -44,17 +44,20 @@ bool is_refused_base(const FoundValue& value, Bytes body) {
 
 }  // namespace
 
-PlainAnswer judge_plain_answer(Bytes body) {
-  constexpr std::array<Bytes, 4> kKeys = {"error", "object", "type", "base_resp"};
+PlainVerdict judge_plain_answer(Bytes body) {
+  constexpr std::array<Bytes, 5> kKeys = {"error", "object", "type", "base_resp", "usage"};
   std::array<FoundValue, kKeys.size()> found;
   const json::ScanResult scan = json::scan_object(body, kKeys, found, json::Utf8::trust);
   if (!scan.ok() && scan.fault != json::Fault::duplicate_key) {
-    return PlainAnswer::unreadable;
+    return {};
   }
-  const auto& [error, object, type, base] = found;
+  const auto& [error, object, type, base, usage] = found;
   const bool failed = says_something(error, body) || reads_error(object, body) ||
                       reads_error(type, body) || is_refused_base(base, body);
-  return failed ? PlainAnswer::failure : PlainAnswer::answer;
+  PlainVerdict verdict;
+  verdict.kind = failed ? PlainAnswer::failure : PlainAnswer::answer;
+  if (usage.type == Type::object) verdict.usage = usage.text(body);
+  return verdict;
 }
 
 }  // namespace headrace::dialect

@@ -17,6 +17,11 @@ enum class PlainAnswer : std::uint8_t {
   unreadable,  // no JSON object
 };
 
-PlainAnswer judge_plain_answer(Bytes body);
+struct PlainVerdict {
+  PlainAnswer kind = PlainAnswer::unreadable;
+  Bytes usage;  // the object that reports it; empty: there is none at the top
+};
+
+PlainVerdict judge_plain_answer(Bytes body);
 
 }  // namespace headrace::dialect

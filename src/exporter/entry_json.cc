@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <cstdio>
 #include <cstring>
 #include <span>
 
@@ -61,29 +60,38 @@ constexpr Phase kPhases[] = {
     {"settled", &Record::settled_ns},
 };
 
+// The last `count` decimal digits of `value`.
+void put_digits(std::string& text, std::size_t at, std::size_t count, std::uint64_t value) {
+  for (std::size_t i = count; i-- > 0; value /= 10) {
+    text[at + i] = static_cast<char>('0' + value % 10);
+  }
+}
+
 // "2026-11-20T13:05:50.123456789Z"
 std::string time_text(std::uint64_t wall_ns) {
   const auto seconds = static_cast<std::int64_t>(wall_ns / 1'000'000'000);
   const std::int64_t day = seconds / 86400;
   const std::int64_t of_day = seconds % 86400;
   const std::chrono::year_month_day date{std::chrono::sys_days(std::chrono::days(day))};
-  char text[64];
-  std::snprintf(text,
-                sizeof text,
-                "%04d-%02u-%02uT%02d:%02d:%02d.%09uZ",
-                static_cast<int>(date.year()),
-                static_cast<unsigned>(date.month()),
-                static_cast<unsigned>(date.day()),
-                static_cast<int>(of_day / 3600),
-                static_cast<int>(of_day / 60 % 60),
-                static_cast<int>(of_day % 60),
-                static_cast<unsigned>(wall_ns % 1'000'000'000));
+  std::string text(30, '0');
+  put_digits(text, 0, 4, static_cast<std::uint64_t>(static_cast<int>(date.year())));
+  put_digits(text, 5, 2, static_cast<unsigned>(date.month()));
+  put_digits(text, 8, 2, static_cast<unsigned>(date.day()));
+  put_digits(text, 11, 2, static_cast<std::uint64_t>(of_day / 3600));
+  put_digits(text, 14, 2, static_cast<std::uint64_t>(of_day / 60 % 60));
+  put_digits(text, 17, 2, static_cast<std::uint64_t>(of_day % 60));
+  put_digits(text, 20, 9, wall_ns % 1'000'000'000);
+  text[4] = text[7] = '-';
+  text[10] = 'T';
+  text[13] = text[16] = ':';
+  text[19] = '.';
+  text[29] = 'Z';
   return text;
 }
 
 std::string ring_text(std::uint64_t ring) {
-  char text[20];
-  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(ring));
+  std::string text(16, '0');
+  for (std::size_t i = text.size(); i-- > 0; ring >>= 4) text[i] = "0123456789abcdef"[ring & 15];
   return text;
 }
 

@@ -16,6 +16,10 @@ namespace headrace::exporter {
 class JsonText {
  public:
   using Bytes = base::Bytes;
+  // Room at once for a line of the audit.
+  static constexpr std::size_t kRoom = 2000;
+
+  JsonText() { text_.reserve(kRoom); }
 
   JsonText& begin_object() { return open('{'); }
   JsonText& end_object() { return close('}'); }
@@ -24,21 +28,34 @@ class JsonText {
 
   // A name of ours: nothing in it needs escaping.
   JsonText& key(Bytes name) {
-    comma();
-    text_.append(1, '"').append(name).append("\":");
+    char quoted[64];
+    if (name.size() + 4 > sizeof quoted) return long_key(name);
+    char* next = quoted;
+    if (comma_due_) *next++ = ',';
+    *next++ = '"';
+    next = base::write_bytes(base::write_bytes(next, name), "\":");
+    text_.append(quoted, next);
     comma_due_ = false;
     return *this;
   }
   // Any bytes: what is not UTF-8 becomes U+FFFD.
   JsonText& string(Bytes text) {
     comma();
+    if (json::plain_size(text) == text.size()) {
+      text_.append(1, '"').append(text).append(1, '"');
+      comma_due_ = true;
+      return *this;
+    }
     for (bool first = true; first || !text.empty(); first = false) put_piece(text, first);
     text_ += '"';
     comma_due_ = true;
     return *this;
   }
-  JsonText& number(std::uint64_t value) { return word(std::to_string(value)); }
-  JsonText& number(std::int64_t value) { return word(std::to_string(value)); }
+  JsonText& number(std::uint64_t value) { return digits(value, false); }
+  JsonText& number(std::int64_t value) {
+    const auto magnitude = static_cast<std::uint64_t>(value);
+    return value < 0 ? digits(0 - magnitude, true) : digits(magnitude, false);
+  }
   JsonText& number(std::uint32_t value) { return number(std::uint64_t{value}); }
   JsonText& boolean(bool value) { return word(value ? "true" : "false"); }
 
@@ -66,6 +83,21 @@ class JsonText {
     const Bytes quoted = writer.written();
     text_.append(first ? quoted.substr(0, quoted.size() - 1) : quoted.substr(1, quoted.size() - 2));
     text.remove_prefix(length);
+  }
+  JsonText& long_key(Bytes name) {
+    comma();
+    text_.append(1, '"').append(name).append("\":");
+    comma_due_ = false;
+    return *this;
+  }
+  JsonText& digits(std::uint64_t value, bool negative) {
+    char text[24];
+    char* next = text;
+    if (comma_due_) *next++ = ',';
+    if (negative) *next++ = '-';
+    text_.append(text, base::write_decimal(next, value));
+    comma_due_ = true;
+    return *this;
   }
   JsonText& open(char bracket) {
     comma();

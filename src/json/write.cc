@@ -30,7 +30,31 @@ char short_escape(char c) {
   }
 }
 
+bool is_plain(char c) {
+  return static_cast<unsigned char>(c - 0x20) < 0x7F - 0x20 && c != '"' && c != '\\';
+}
+
 }  // namespace
+
+std::size_t plain_size(Bytes text) {
+  std::size_t size = 0;
+  // Eight at a time: a byte is no plain one when its high bit is set, when it is below a blank, or
+  // when it is one of three.
+  constexpr std::uint64_t kOnes = 0x0101010101010101;
+  constexpr std::uint64_t kHighs = 0x8080808080808080;
+  const auto has = [](std::uint64_t word, std::uint64_t byte) {
+    const std::uint64_t zero = word ^ (kOnes * byte);
+    return (zero - kOnes) & ~zero & kHighs;
+  };
+  for (; size + 8 <= text.size(); size += 8) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, text.data() + size, sizeof word);
+    const std::uint64_t below = (word - kOnes * 0x20) & ~word & kHighs;
+    if (((word & kHighs) | below | has(word, '"') | has(word, '\\') | has(word, 0x7F)) != 0) break;
+  }
+  while (size < text.size() && is_plain(text[size])) ++size;
+  return size;
+}
 
 void Writer::raw(Bytes bytes) {
   if (overflow_ || bytes.size() > static_cast<std::size_t>(end_ - next_)) {
@@ -95,6 +119,11 @@ void Writer::append(std::uint64_t value) {
 
 void Writer::append(Bytes text) {
   while (!text.empty() && !overflow_) {
+    if (const std::size_t plain = plain_size(text); plain != 0) {
+      raw(text.substr(0, plain));
+      text.remove_prefix(plain);
+      continue;
+    }
     const std::size_t size = utf8_size(text);
     if (size == 0) {
       raw(kReplacement);

@@ -14,6 +14,10 @@ namespace headrace::json {
 
 using base::Bytes;
 
+// How many bytes at the front of `text` stand for themselves in a string: printable ASCII but for
+// the quote and the backslash.
+std::size_t plain_size(Bytes text);
+
 class Writer {
  public:
   explicit Writer(std::span<char> out)

@@ -21,7 +21,8 @@ void Exchange::take_plain_answer() {
   io::Slice scratch;
   const base::Bytes answer = attempt_.relay().held_text(scratch);
   if (attempt_.status() >= 400) return take_refusal(attempt_.status(), answer);
-  switch (dialect::judge_plain_answer(answer)) {
+  const dialect::PlainVerdict verdict = dialect::judge_plain_answer(answer);
+  switch (verdict.kind) {
     case dialect::PlainAnswer::unreadable:
       return fail(base::upstream_error(Errc::upstream_protocol));
     case dialect::PlainAnswer::failure:
@@ -30,7 +31,7 @@ void Exchange::take_plain_answer() {
       break;
   }
   if (translated()) return commit_translated(answer);
-  attempt_.read_usage(answer);
+  attempt_.read_usage(answer, verdict.usage);
   commit();
   const bool whole = attempt_.relay().finish();
   HEADRACE_ASSERT(whole);

@@ -184,8 +184,12 @@ void Attempt::see_piece(base::Bytes piece) {
   last_words_ = io::Slice(*last_words_.buffer(), begin, size + piece.size());
 }
 
-void Attempt::read_usage(base::Bytes answer) {
-  answers().scan_answer(answer, nullptr, scan_);
+void Attempt::read_usage(base::Bytes answer, base::Bytes found) {
+  if (!found.empty()) {
+    scan_.usage = dialect::read_usage(aim_.dialect->family, found);
+  } else if (dialect::may_carry_usage(answer)) {  // further inside
+    answers().scan_answer(answer, nullptr, scan_);
+  }
 }
 
 api::Usage Attempt::usage() const {

@@ -95,8 +95,8 @@ class Attempt final : public upstream::AnswerOwner, public api::AnswerWatch {
   base::Bytes provider_request_id() const { return provider_id_.view(); }
   // What the provider has reported so far.
   api::Usage usage() const;
-  // A plain answer that could be read whole.
-  void read_usage(base::Bytes answer);
+  // Of a plain answer that could be read whole. `found`: the object that was seen on the way.
+  void read_usage(base::Bytes answer, base::Bytes found);
   void set_usage(const api::Usage& usage) { scan_.usage = usage; }
 
   // -- events

@@ -19,8 +19,15 @@ TEST_CASE("an object without a word of failure is an answer") {
                            R"({"base_resp":{"status_code":0}})",
                            R"({"id":1,"id":2})"}) {
     CAPTURE(body);
-    CHECK(judge_plain_answer(body) == PlainAnswer::answer);
+    CHECK(judge_plain_answer(body).kind == PlainAnswer::answer);
   }
+}
+
+TEST_CASE("usage is found on the way") {
+  CHECK(judge_plain_answer(R"({"a":1,"usage": {"prompt_tokens":3} })").usage ==
+        R"({"prompt_tokens":3})");
+  CHECK(judge_plain_answer(R"({"usage":null})").usage.empty());
+  CHECK(judge_plain_answer(R"({"x":{"usage":{}}})").usage.empty());
 }
 
 TEST_CASE("a failure in the place of an answer is one, whatever the status said") {
@@ -32,7 +39,7 @@ TEST_CASE("a failure in the place of an answer is one, whatever the status said"
                            R"({"type":"error","error":{"type":"overloaded_error"}})",
                            R"({"base_resp":{"status_code":1002,"status_msg":"no"}})"}) {
     CAPTURE(body);
-    CHECK(judge_plain_answer(body) == PlainAnswer::failure);
+    CHECK(judge_plain_answer(body).kind == PlainAnswer::failure);
   }
 }
 
@@ -48,7 +55,7 @@ TEST_CASE("what is no JSON object cannot be read") {
                            "{'a':1}",
                            "{\"a\":01}"}) {
     CAPTURE(body);
-    CHECK(judge_plain_answer(body) == PlainAnswer::unreadable);
+    CHECK(judge_plain_answer(body).kind == PlainAnswer::unreadable);
   }
 }
 

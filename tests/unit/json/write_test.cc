@@ -81,5 +81,17 @@ TEST_CASE("overflow at any size is remembered and never written past the span") 
   }
 }
 
+TEST_CASE("what stands for itself is told from what does not, at every place of a word") {
+  for (std::size_t at = 0; at < 20; ++at) {
+    for (int value = 0; value < 256; ++value) {
+      std::string text(20, 'a');
+      text[at] = static_cast<char>(value);
+      const bool plain = value >= 0x20 && value < 0x7F && value != '"' && value != '\\';
+      CHECK(plain_size(text) == (plain ? text.size() : at));
+      CHECK(plain_size(text.substr(0, at)) == at);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace headrace::json
