@@ -99,7 +99,7 @@ Slice BlockPool::take(std::size_t bytes) {
 
 Slice BlockPool::copy_of(std::string_view bytes) {
   Slice slice = take(bytes.size());
-  std::memcpy(slice.data(), bytes.data(), bytes.size());
+  if (!bytes.empty()) std::memcpy(slice.data(), bytes.data(), bytes.size());
   Buffer& buffer = *slice.buffer();
   Slice filled(buffer, buffer.base, bytes.size());
   filled.set_tailroom(buffer.capacity - bytes.size());

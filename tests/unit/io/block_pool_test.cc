@@ -48,6 +48,7 @@ TEST_CASE("a copy holds the bytes and the room behind them") {
   CHECK(copy.tailroom() == copy.buffer()->capacity - text.size());
   CHECK(copy.headroom() == 0);
   CHECK(blocks.copy_of("").empty());
+  CHECK(blocks.copy_of({}).empty());  // of nothing, not even an address
 }
 
 TEST_CASE("a class keeps no more than its bound") {
