@@ -8,6 +8,7 @@ declare -A packages=(
   [run]="curl"
   [test]="doctest-dev libseccomp-dev curl nodejs python3 python3-httpx python3-aiohttp nginx-light
     nghttp2-client nghttp2-proxy strace"
+  [sdk]="nodejs npm"
   [bench]="libbenchmark-dev nginx-light haproxy valgrind strace python3"
   [clang]="clang-19 clang-format-19 clang-tidy-19 libclang-rt-19-dev lld-19"
   [transport]="libnghttp2-dev libsqlite3-dev" # HTTP/2, the audit store
@@ -20,6 +21,7 @@ missing_packages() {
   for package in "$@"; do
     # A Node.js from elsewhere serves as well, and Debian's would fight with it.
     if [ "$package" = nodejs ] && command -v node >/dev/null; then continue; fi
+    if [ "$package" = npm ] && command -v npm >/dev/null; then continue; fi
     grep -qx "installed $package" <<<"$installed" || echo "$package"
   done
 }
@@ -58,4 +60,19 @@ need() {
       $root systemctl disable --quiet "$service"
     fi
   done
+}
+
+# The SDKs that end-to-end tests speak through, and the Node.js that runs them: exactly what the lock file
+# names, from the npm registry. Where that fails the tests go on, and the cases that need them fail by name.
+need_sdk() {
+  local folder=tests/e2e/sdk
+  local lock=$folder/package-lock.json installed=$folder/node_modules/.installed
+  if [ -n "${HEADRACE_NO_INSTALL:-}" ] || cmp -s $lock $installed; then return; fi
+  need sdk
+  say "installing what $lock names"
+  if timeout -k 5 300 npm ci --prefix $folder --loglevel=error >&2; then
+    cp $lock $installed
+  else
+    say "npm could not install it: the cases that need it will fail"
+  fi
 }

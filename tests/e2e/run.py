@@ -43,6 +43,8 @@ class Suite:
             word = end_word
         if end_word == "FAIL":
             story = f"{story}\nand at its end: {end_story}" if story else end_story
+        for sentence, seconds, fault in scene.checks:
+            self._tell("FAIL" if fault else "ok", f"{case.name(backend)}: {sentence}", seconds, fault)
         self._tell(word, case.name(backend), time.monotonic() - begun, story)
 
     def _tell(self, word, name, seconds, story):

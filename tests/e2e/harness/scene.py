@@ -54,6 +54,7 @@ class Scene:
         self.build = build
         self.backend = backend
         self.folder = Path(tempfile.mkdtemp(prefix="headrace-e2e-"))
+        self.checks = []  # (sentence, seconds, fault or ""): each is counted as a case beside the one it belongs to
         self._ends = []
         self._number = 0
 
