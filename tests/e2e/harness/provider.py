@@ -49,7 +49,9 @@ class Provider:
         scenario = body["model"].partition(":")[2] or "plain"
         other = {"embeddings": embeddings, "completions": completions, "responses": responses,
                  "messages/count_tokens": count_tokens}.get(path)
-        if scenario.startswith("status-"):
+        if scenario == "no-retry":
+            send(call, dialect.error(503, "Never come back."), "503 Service Unavailable", fields + [("x-should-retry", "false")])
+        elif scenario.startswith("status-"):
             self._refuse(call, dialect, scenario, name, fields)
         elif scenario in ("silent", "endless"):
             self._for_ever(call, dialect, scenario, seen, fields)
@@ -190,7 +192,9 @@ def responses(call, body, fields):
                                                                           "role": "assistant", "content": []}}),
               ("response.content_part.added", {**place, "part": {"type": "output_text", "text": "", "annotations": []}}),
               *(("response.output_text.delta", {**place, "delta": word, "logprobs": []}) for word in TEXT)]
-    if body["model"].endswith(":error-in-stream"):
+    if body["model"].endswith(":cut-in-stream"):
+        events = events[:4]
+    elif body["model"].endswith(":error-in-stream"):
         failed = {**response("failed", []), "error": {"code": "server_error", "message": "Broken in mid-stream."}}
         events.append(("response.failed", {"response": failed}))
     else:
@@ -201,6 +205,9 @@ def responses(call, body, fields):
     call.send(words.stream_head(fields))
     for number, (kind, data) in enumerate(events):
         call.send(words.chunk(f"event: {kind}\ndata: ".encode() + dumps({"type": kind, "sequence_number": number, **data}) + b"\n\n"))
+    if len(events) == 4:
+        time.sleep(0.05)  # what was written leaves first
+        return call.reset()
     call.send(words.LAST_CHUNK)
 
 

@@ -89,6 +89,13 @@ checkOfGateway('a body that is no message is a BadRequestError', async () => {
   await refused(Anthropic.BadRequestError, 'invalid_request_error', () => client.post('/v1/messages', {body: {messages: []}}));
 });
 
+check('x-should-retry: false of the provider is obeyed by all: one request arrives', async () => {
+  const error = await failsWith(Anthropic.InternalServerError, () => ask('no-retry', {}, patient));
+  assert.equal(error.headers.get('x-should-retry'), 'false');
+  assert.equal(sentSoFar(), 1);
+  assert.equal((await calls()).length, 1);
+});
+
 if (!options.gateway) {
   check('without a gateway the SDK asks three times', async () => {
     await failsWith(Anthropic.InternalServerError, () => ask('status-500', {}, patient));

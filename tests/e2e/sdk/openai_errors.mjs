@@ -102,6 +102,13 @@ checkOfGateway('a body that is no chat is a BadRequestError', async () => {
   assert.equal(error.param, 'model');
 });
 
+check('x-should-retry: false of the provider is obeyed by all: one request arrives', async () => {
+  const error = await failsWith(OpenAI.InternalServerError, () => ask('no-retry', {}, patient));
+  assert.equal(error.headers.get('x-should-retry'), 'false');
+  assert.equal(sentSoFar(), 1);
+  assert.equal((await calls()).length, 1);
+});
+
 if (!options.gateway) {
   check('without a gateway the SDK asks three times', async () => {
     await failsWith(OpenAI.InternalServerError, () => ask('status-500', {}, patient));

@@ -1,7 +1,7 @@
 // The OpenAI SDK beside chat: embeddings, completions, responses, models. They exist in that dialect only.
 import assert from 'node:assert/strict';
 import OpenAI from 'openai';
-import {TEXT, calls, check, countedFetch, failsWith, main, model, options} from './checks.mjs';
+import {TEXT, calls, check, checkOfGateway, countedFetch, failsWith, main, model, options} from './checks.mjs';
 
 const client = new OpenAI({baseURL: `${options.url}/v1`, apiKey: options.keys.good, fetch: countedFetch, maxRetries: 0});
 
@@ -66,6 +66,29 @@ check('a response that fails in mid-stream is told as its own event', async () =
   for await (const event of await client.responses.create({model: model('error-in-stream'), input: 'Hello', stream: true})) last = event;
   assert.equal(last.type, 'response.failed');
   assert.equal(last.response.error.code, 'server_error');
+});
+
+checkOfGateway('a response whose connection breaks in mid-stream ends in an error, never as a short answer', async () => {
+  let text = '', last;
+  try {
+    for await (const event of await client.responses.create({model: model('cut-in-stream'), input: 'Hello', stream: true})) {
+      last = event;
+      if (event.type === 'response.output_text.delta') text += event.delta;
+    }
+    assert.equal(last.type, 'response.failed');
+  } catch (error) {
+    assert.ok(error instanceof OpenAI.APIError && !(error instanceof OpenAI.APIConnectionError), error.stack);
+  }
+  assert.equal(text, 'Water');
+});
+
+checkOfGateway('what the provider\'s dialect does not have is refused, and nobody is asked', async () => {
+  for (const run of [() => client.embeddings.create({model: 'claude-exact', input: 'Hello'}),
+                     () => client.completions.create({model: 'claude-exact', prompt: 'Hello'})]) {
+    const error = await failsWith(OpenAI.APIError, run);
+    assert.ok(error.status >= 400 && error.status < 500, String(error.status));
+  }
+  assert.equal((await calls()).length, 0);
 });
 
 check('a refused response and a refused embedding keep their class', async () => {
