@@ -283,6 +283,15 @@ void write_anthropic(json::Writer& out, base::Error error, const ErrorDetail& de
   out.string(anthropic_type_of(http_status_of(error, detail, Family::anthropic)));
   out.key("message");
   write_message(out, error.code, detail);
+  // Anthropic's clients that want the provider to keep their conversation understand this one
+  // refusal: they go on by sending the whole of it with every turn.
+  if (error.code == Errc::bad_field && detail.param == "thread") {
+    out.key("details");
+    out.begin_object();
+    out.key("error_code");
+    out.string("thread_unsupported_request");
+    out.end_object();
+  }
   out.end_object();
   out.end_object();
 }

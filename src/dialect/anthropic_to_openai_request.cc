@@ -47,8 +47,8 @@ constexpr std::array<Bytes, kFieldCount> kFields = {"system",
 // Hints, and what other providers do by themselves.
 constexpr std::array<Bytes, 6> kDropped = {
     "cache_control", "context_management", "diagnostics", "inference_geo", "speed", "top_k"};
-// State and tools that live with Anthropic.
-constexpr std::array<Bytes, 2> kRefused = {"container", "mcp_servers"};
+// State and tools that live with Anthropic. `thread`: the turns before this one are kept there.
+constexpr std::array<Bytes, 3> kRefused = {"container", "mcp_servers", "thread"};
 constexpr std::array<Bytes, 2> kConsumed = {"model", "headrace"};
 
 constexpr std::size_t kStopWordsMax = 4;

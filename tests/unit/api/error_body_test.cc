@@ -279,6 +279,18 @@ TEST_CASE(
   }
 }
 
+TEST_CASE(
+    "a conversation that no provider keeps is refused in the words that clients fall back on") {
+  ErrorDetail thread;
+  thread.param = "thread";
+  thread.reason = "It lives with another provider.";
+  CHECK(
+      body_of(Errc::bad_field, thread, Family::anthropic) ==
+      R"({"type":"error","error":{"type":"invalid_request_error","message":"A field of the request body is missing or has the wrong type. It lives with another provider.","details":{"error_code":"thread_unsupported_request"}}})");
+  thread.param = "stream";
+  CHECK(body_of(Errc::bad_field, thread, Family::anthropic).find("details") == std::string::npos);
+}
+
 TEST_CASE("only faults that pass by themselves ask the client to come back") {
   CHECK(retry_after_seconds_of(error_of(Errc::out_of_files)) == 1);
   CHECK(retry_after_seconds_of(error_of(Errc::overloaded)) == 1);
