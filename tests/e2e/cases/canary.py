@@ -58,7 +58,7 @@ def provider(call):
         call.send(f"{PROVIDER} {PROMPT}\r\n\r\n".encode())
         call.close()
     elif kind == "no-json":
-        call.send(words.plain_answer(f"<{PROVIDER}>".encode(), "500 Oops"))
+        call.send(words.plain_answer(b"<html>Oops</html>", "500 Oops"))
     elif kind == "silent":
         call.wire.wait_gone()
     elif body.get("stream"):
@@ -127,16 +127,18 @@ class Run:
 
 
 def converse(run):
-    for path in ("/v1/chat/completions", "/v1/messages"):
-        for name in ("openai", "anthropic"):
-            for stream in (False, True):
-                equal(run.ask(path, f"{name}:good", stream=stream, system=PROMPT) if path == "/v1/messages" else
-                      run.ask(path, f"{name}:good", stream=stream, user=PROMPT), 200, "the status of a good request")
-                for kind in ("unauthorized", "redirect", "no-http", "no-json"):
-                    status = run.ask(path, f"{name}:{kind}", stream=stream)
-                    require(status and status >= 500, f"the status of {kind} is {status}")
-            run.ask(path, f"{name}:cut", stream=True)
-            run.ask(path, f"{name}:endless", stream=True, reads=False)
+    ways = [(path, name, stream) for path in ("/v1/chat/completions", "/v1/messages") for name in ("openai", "anthropic")
+            for stream in (False, True)]
+    for path, name, stream in ways:
+        said = {"system" if path == "/v1/messages" else "user": PROMPT}
+        equal(run.ask(path, f"{name}:good", stream=stream, **said), 200, "the status of a good request")
+    for path, name, _ in ways[::2]:
+        run.ask(path, f"{name}:cut", stream=True)
+        run.ask(path, f"{name}:endless", stream=True, reads=False)
+    for kind in ("unauthorized", "redirect", "no-http", "no-json"):
+        for path, name, stream in ways:
+            status = run.ask(path, f"{name}:{kind}", stream=stream)
+            require(status and status >= 500, f"the status of {kind} is {status}")
 
 
 def offend(run):

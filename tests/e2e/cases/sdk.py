@@ -15,7 +15,7 @@ from harness.scene import HERE, case
 DEBIAN_PYTHON = "/usr/bin/python3"
 SDK = HERE / "sdk"
 NODE = SDK / "node_modules/.bin/node"
-SECRET = "a secret of the suite, for hashing"
+SECRET = "the-secret-of-the-suite-0123456789"
 KEYS = {name: f"hr-{name}-0123456789abcdefghijklmn" for name in ("good", "expired", "narrow", "limited", "unknown")}
 SHOWN = {"first": ("sk-first-one-0123456789", "sk-first-two-0123456789"), "second": ("sk-second-one-0123456789",)}
 MODELS = {"openai": "gpt-5.1", "anthropic": "claude-sonnet-4-5"}
