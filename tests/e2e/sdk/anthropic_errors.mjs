@@ -17,6 +17,14 @@ async function refused(kind, type, run) {
   return error;
 }
 
+// First of all, because the checks behind it leave targets that are known to fail.
+checkOfGateway('where the first target fails the second one answers, and the SDK notices nothing', async () => {
+  for (const scenario of ['first-fails', 'status-429-first', 'status-529-first']) await ask(scenario, {}, patient);
+  assert.equal((await patient.messages.stream({model: model('first-fails'), ...hello}).finalMessage()).stop_reason, 'end_turn');
+  assert.equal(sentSoFar(), 4);
+  assert.equal((await calls()).at(-1).target, 'second');
+});
+
 check('400 is a BadRequestError', async () => {
   for (const stream of [false, true]) {
     const error = await refused(Anthropic.BadRequestError, 'invalid_request_error', () => ask('status-400', {stream}));
@@ -76,13 +84,6 @@ checkOfGateway('the provider\'s refusal of our key is no fault of the client\'s 
 checkOfGateway('the SDK does not ask again what the gateway has tried everywhere', async () => {
   await failsWith(Anthropic.InternalServerError, () => ask('status-500', {}, patient));
   assert.equal(sentSoFar(), 1);
-});
-
-checkOfGateway('where the first target fails the second one answers, and the SDK notices nothing', async () => {
-  for (const scenario of ['first-fails', 'status-429-first', 'status-529-first']) await ask(scenario, {}, patient);
-  assert.equal((await patient.messages.stream({model: model('first-fails'), ...hello}).finalMessage()).stop_reason, 'end_turn');
-  assert.equal(sentSoFar(), 4);
-  assert.equal((await calls()).at(-1).target, 'second');
 });
 
 checkOfGateway('a body that is no message is a BadRequestError', async () => {

@@ -10,6 +10,16 @@ const hello = {messages: [{role: 'user', content: 'Hello'}]};
 const ask = (scenario, more, asked = client) => asked.chat.completions.create({model: model(scenario), ...hello, ...more});
 const same = options.dialect === 'openai';
 
+// First of all, because the checks behind it leave targets that are known to fail.
+checkOfGateway('where the first target fails the second one answers, and the SDK notices nothing', async () => {
+  for (const [scenario, stream] of [['first-fails', false], ['first-fails', true], ['status-429-first', false], ['status-500-first', false]]) {
+    const answer = await ask(scenario, {stream}, patient);
+    if (stream) for await (const chunk of answer) assert.ok(chunk.id);
+  }
+  assert.equal(sentSoFar(), 4);
+  assert.equal((await calls()).at(-1).target, 'second');
+});
+
 check('400 is a BadRequestError that names the parameter', async () => {
   for (const stream of [false, true]) {
     const error = await failsWith(OpenAI.BadRequestError, () => ask('status-400', {stream}));
@@ -79,15 +89,6 @@ checkOfGateway('the SDK does not ask again what the gateway has tried everywhere
     await failsWith(OpenAI.InternalServerError, () => ask(`status-${status}`, {}, patient));
     assert.equal(sentSoFar() - before, 1);
   }
-});
-
-checkOfGateway('where the first target fails the second one answers, and the SDK notices nothing', async () => {
-  for (const [scenario, stream] of [['first-fails', false], ['first-fails', true], ['status-429-first', false], ['status-500-first', false]]) {
-    const answer = await ask(scenario, {stream}, patient);
-    if (stream) for await (const chunk of answer) assert.ok(chunk.id);
-  }
-  assert.equal(sentSoFar(), 4);
-  assert.equal((await calls()).at(-1).target, 'second');
 });
 
 checkOfGateway('a parameter that cannot be translated is refused by its name', async () => {
