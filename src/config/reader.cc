@@ -30,10 +30,10 @@ std::string_view name_of_kind(TreeNode::Kind kind) {
   return "something else";
 }
 
-// Whether faults may show the value: not for secrets, nor for URLs, which may hold credentials by
-// mistake.
+// Whether faults may show the value: not for secrets, nor where one may stand by mistake: URLs
+// with credentials in them, a key in place of its hash.
 bool is_quotable(const Key& key) {
-  return key.kind != Kind::secret && key.kind != Kind::base_url;
+  return key.kind != Kind::secret && key.kind != Kind::base_url && key.kind != Kind::key_hash;
 }
 
 }  // namespace

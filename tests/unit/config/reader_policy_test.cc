@@ -90,6 +90,12 @@ TEST_CASE("what is wrong with a key is told") {
   check_fault(with_key(", labels: {a b: c}"), "a name is 1 to 63");
 }
 
+TEST_CASE("a key that was written where its hash belongs is not repeated") {
+  const std::string fault = fault_of(file("key_secret: s\nkeys: {team: {hash: hr-abc}}"));
+  CHECK(fault.find("hr-abc") == std::string::npos);
+  CHECK(fault.find("keys.team.hash") != std::string::npos);
+}
+
 TEST_CASE("a provider has the key that stands alone, and those of its list") {
   CHECK(read_good(file("")).providers[0].credentials.size() == 1);
   CHECK(read_good(file("")).providers[0].credentials[0].api_key.empty());
