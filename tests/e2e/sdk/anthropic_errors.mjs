@@ -90,11 +90,12 @@ checkOfGateway('a body that is no message is a BadRequestError', async () => {
   await refused(Anthropic.BadRequestError, 'invalid_request_error', () => client.post('/v1/messages', {body: {messages: []}}));
 });
 
-check('x-should-retry: false of the provider is obeyed by all: one request arrives', async () => {
+check('x-should-retry: false of the provider: the SDK asks once, and the gateway nobody twice', async () => {
   const error = await failsWith(Anthropic.InternalServerError, () => ask('no-retry', {}, patient));
   assert.equal(error.headers.get('x-should-retry'), 'false');
   assert.equal(sentSoFar(), 1);
-  assert.equal((await calls()).length, 1);
+  const asked = (await calls()).map((call) => call.target);
+  assert.deepEqual(asked, [...new Set(asked)]);
 });
 
 if (!options.gateway) {

@@ -103,11 +103,12 @@ checkOfGateway('a body that is no chat is a BadRequestError', async () => {
   assert.equal(error.param, 'model');
 });
 
-check('x-should-retry: false of the provider is obeyed by all: one request arrives', async () => {
+check('x-should-retry: false of the provider: the SDK asks once, and the gateway nobody twice', async () => {
   const error = await failsWith(OpenAI.InternalServerError, () => ask('no-retry', {}, patient));
   assert.equal(error.headers.get('x-should-retry'), 'false');
   assert.equal(sentSoFar(), 1);
-  assert.equal((await calls()).length, 1);
+  const asked = (await calls()).map((call) => call.target);
+  assert.deepEqual(asked, [...new Set(asked)]);
 });
 
 if (!options.gateway) {
