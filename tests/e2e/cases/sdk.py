@@ -87,7 +87,7 @@ THEMES = (("OpenAI's SDK, chat", "openai_chat.mjs", ("openai", "anthropic")),
           ("Anthropic's SDK, errors", "anthropic_errors.mjs", ("anthropic", "openai")))
 for _theme, _script, _dialects in THEMES:
     for _dialect in _dialects:
-        case(f"{_theme}, provider of dialect {_dialect}")(
+        case(f"{_theme}, provider of dialect {_dialect}", every_backend="errors" not in _script)(
             lambda scene, script=_script, dialect=_dialect: against_gateway(scene, script, dialect))
 
 
