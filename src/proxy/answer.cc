@@ -173,6 +173,7 @@ void Exchange::complete() {
     meter_.request().flags |= record_flag::kTruncated;
     plan_->on_broken({error_, 500, false, true, -1}, shop_.io.now());
   } else {
+    error_ = {};  // that of an attempt before this one is on record
     plan_->on_success();
   }
   phase_ = Phase::settling;

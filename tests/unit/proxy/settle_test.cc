@@ -189,6 +189,21 @@ TEST_CASE("a retry has an attempt record for each try") {
   CHECK(records[2].upstream_wait_ns == records[0].upstream_wait_ns + records[1].upstream_wait_ns);
 }
 
+TEST_CASE("what went well in the end is on record as a success, whatever was tried before") {
+  GatewayScene scene;
+  scene.ask(chat(false));
+  REQUIRE(scene.asked());
+  scene.provider[0].send(plain_answer("{}", 429, "retry-after: 1\r\n"));
+  scene.run_for(2 * kSecond);
+  REQUIRE(scene.asked(0, 2));
+  scene.provider[0].send(plain_answer("{\"a\":1}"));
+  const std::vector<Record> records = story(scene, 2);
+  CHECK(error_of(records[0]) == Errc::upstream_status);
+  CHECK(error_of(records[1]) == Errc::ok);
+  CHECK(error_of(records[2]) == Errc::ok);
+  CHECK(records[2].status == 200);
+}
+
 TEST_CASE("a connection that never was leaves its phases out") {
   GatewayScene scene;
   scene.provider.set_mode(sim::SimListenerPeer::Mode::black_hole);
