@@ -338,8 +338,9 @@ void SimIo::want_receive(Line& line) {
   Socket& socket = *line.socket;
   if (socket.state != Socket::State::open || !socket.receiving || socket.failed) return;
   if (line.receive_posted || socket.starved_link.linked()) return;
-  if (socket.paused() && line.overshoot == 0) return;
   const SimEnd& end = *line.end;
+  // What overshoots a pause is bytes, never the end behind them.
+  if (socket.paused() && (line.overshoot == 0 || end.unread().empty())) return;
   if (end.unread().empty() && !end.at_end() && !end.was_reset()) return;
   line.receive_posted = true;
   post(Kind::readable, &line);
