@@ -10,62 +10,6 @@ namespace {
 
 using base::Prng;
 
-const char* pick_line_end(Prng& dice) {
-  constexpr std::array<const char*, 5> kEnds = {"\n", "\n", "\n", "\r\n", "\r"};
-  return kEnds[dice.below(kEnds.size())];
-}
-
-class StreamWriter {
- public:
-  StreamWriter(Prng& dice, AnswerPlan& plan, const AnswerOptions& options)
-      : dice_(dice), plan_(plan), options_(options), line_end_(pick_line_end(dice)) {}
-
-  void write(bool finishes, bool marks_end) {
-    if (dice_.chance(0.7)) chunk(R"({"role":"assistant","content":""})", "null", false);
-    const std::uint64_t count = dice_.below(options_.events_max + 1);
-    for (std::uint64_t i = 0; i < count; ++i) {
-      if (dice_.chance(0.1)) event(": keep-alive", false, false);
-      if (dice_.chance(0.1)) chunk("{}", "null", false);
-      const std::string text = random_text(dice_, dice_.below(pick_size()) + 1);
-      chunk(R"({"content":")" + std::to_string(options_.id) + "." + std::to_string(i) + " " + text +
-                "\"}",
-            "null",
-            true);
-    }
-    if (finishes) chunk("{}", R"("stop")", true, true);
-    if (dice_.chance(0.3))
-      event(R"(data: {"choices":[],"usage":{"prompt_tokens":7}})", false, false);
-    if (marks_end) event("data: [DONE]", true, true);
-  }
-
- private:
-  std::uint64_t pick_size() {
-    return dice_.chance(0.2) ? options_.size_max : std::min<std::uint64_t>(options_.size_max, 300);
-  }
-
-  void chunk(const std::string& delta, const char* reason, bool useful, bool ends = false) {
-    event(R"(data: {"id":"c)" + std::to_string(options_.id) +
-              R"(","choices":[{"index":0,"delta":)" + delta + R"(,"finish_reason":)" + reason +
-              "}]}",
-          useful,
-          ends);
-  }
-
-  void event(const std::string& line, bool useful, bool ends) {
-    std::string& out = plan_.payload;
-    if (dice_.chance(0.05)) out += "event: message" + line_end_;
-    if (dice_.chance(0.05)) out += "id: 7" + line_end_;
-    out += line + line_end_ + line_end_;
-    const std::uint64_t behind = line_end_ == "\r\n" ? 1 : 0;
-    plan_.events.push_back({out.size() - behind, useful, ends});
-  }
-
-  Prng& dice_;
-  AnswerPlan& plan_;
-  const AnswerOptions& options_;
-  const std::string line_end_;
-};
-
 std::string hex_of(std::uint64_t value, bool upper) {
   std::array<char, 24> text;
   std::snprintf(
@@ -139,6 +83,24 @@ void put_bad_head(Prng& dice, AnswerPlan& plan) {
   plan.wire += kBad[dice.below(kBad.size())];
 }
 
+void put_hints(Prng& dice, AnswerPlan& plan) {
+  const std::uint64_t which = dice.below(4);
+  if (which == 0 || which == 3) {
+    const std::uint64_t seconds = dice.below(dice.chance(0.8) ? 3 : 60);
+    plan.retry_after = static_cast<base::Nanos>(seconds) * base::kSecond;
+    plan.wire += "retry-after: " + std::to_string(seconds) + "\r\n";
+  }
+  if (which == 1) {
+    const std::uint64_t ms = dice.below(500);
+    plan.retry_after = static_cast<base::Nanos>(ms) * base::kMillisecond;
+    plan.wire += "retry-after-ms: " + std::to_string(ms) + "\r\nretry-after: 77\r\n";
+  }
+  if (which >= 2) {
+    plan.may_retry = false;
+    plan.wire += "x-should-retry: false\r\n";
+  }
+}
+
 void put_fields(Prng& dice, AnswerPlan& plan) {
   if (plan.fault == Fault::huge_head) {
     for (int i = 0; i < 90; ++i)
@@ -146,7 +108,7 @@ void put_fields(Prng& dice, AnswerPlan& plan) {
     plan.broken_http = true;
   }
   if (plan.fault == Fault::redirect) plan.wire += "location: http://10.0.0.9/else\r\n";
-  if (plan.status == 429) plan.wire += "retry-after: 3\r\n";
+  if (plan.status >= 400 && dice.chance(0.35)) put_hints(dice, plan);
   if (dice.chance(0.5)) plan.wire += "x-request-id: up-1\r\nserver: script\r\nset-cookie: a=b\r\n";
 }
 
@@ -177,9 +139,11 @@ void put_body(Prng& dice, AnswerPlan& plan) {
 }
 
 void put_status_line(Prng& dice, AnswerPlan& plan) {
-  constexpr std::array<int, 8> kErrors = {400, 401, 404, 413, 429, 500, 503, 529};
+  constexpr std::array<int, 20> kErrors = {400, 401, 402, 403, 404, 408, 409, 413, 418, 422,
+                                           429, 429, 498, 500, 500, 502, 503, 503, 504, 529};
   constexpr std::array<int, 4> kRedirects = {301, 302, 307, 308};
-  if (plan.fault == Fault::error_status) plan.status = kErrors[dice.below(kErrors.size())];
+  if (plan.fault == Fault::error_status)
+    plan.said = plan.status = kErrors[dice.below(kErrors.size())];
   if (plan.fault == Fault::redirect) plan.status = kRedirects[dice.below(kRedirects.size())];
   if (plan.status != 200) plan.stream = false;
   plan.wire += "HTTP/1.1 " + std::to_string(plan.status) + " Words\r\n";
@@ -202,6 +166,10 @@ void choose_end(Prng& dice, AnswerPlan& plan) {
       plan.cut = dice.below(plan.wire.size());
       plan.ending = Ending::silence;
       break;
+    case Fault::stall:
+      plan.cut = dice.below(std::max<std::uint64_t>(wire_of(plan.spans, plan.commit_payload()), 1));
+      plan.ending = Ending::silence;
+      break;
     case Fault::early:
       if (plan.ending == Ending::keep && dice.chance(0.5)) plan.ending = Ending::fin;
       break;
@@ -209,6 +177,10 @@ void choose_end(Prng& dice, AnswerPlan& plan) {
       break;
   }
   if (plan.ending == Ending::keep && dice.chance(0.15)) plan.ending = Ending::fin;
+  if (!plan.until_close || plan.stream || plan.cut >= plan.wire.size()) return;
+  // Nobody can see that it is cut, but for the JSON that never ends.
+  plan.unreadable = plan.status < 400;
+  plan.said = plan.status < 400 ? 0 : plan.status;
 }
 
 void choose_pauses(Prng& dice, AnswerPlan& plan, const AnswerOptions& options) {
@@ -228,37 +200,21 @@ void choose_pauses(Prng& dice, AnswerPlan& plan, const AnswerOptions& options) {
 
 }  // namespace
 
-std::string random_text(Prng& dice, std::uint64_t bytes) {
-  constexpr std::array<const char*, 6> kWide = {"é", "ß", "水", "語", "😀", "\\n"};
-  std::string text;
-  text.reserve(bytes + 4);
-  const bool wide = dice.chance(0.5);
-  while (text.size() < bytes) {
-    if (wide && dice.chance(0.2)) {
-      text += kWide[dice.below(kWide.size())];
-    } else {
-      std::uint64_t run = dice.next();
-      for (int i = 0; i < 8; ++i, run >>= 8) text += static_cast<char>('a' + (run & 0xff) % 26);
-    }
-  }
-  return text;
-}
-
 AnswerPlan make_answer(Prng& dice, const AnswerOptions& options) {
   AnswerPlan plan;
   plan.fault = options.fault;
+  plan.family = options.family;
   plan.stream = options.stream;
   if (plan.fault == Fault::interim_few || plan.fault == Fault::interim_flood)
     put_interim(dice, plan);
   if (plan.fault == Fault::switching || plan.fault == Fault::bad_head) put_bad_head(dice, plan);
   put_status_line(dice, plan);
   if (plan.stream) {
-    const bool unfinished = plan.fault == Fault::unfinished;
-    StreamWriter(dice, plan, options).write(!unfinished && dice.chance(0.9), !unfinished);
+    write_stream(dice, plan, options);
+  } else if (plan.fault == Fault::error_status) {
+    write_refusal(dice, plan, options);
   } else {
-    plan.payload = "{\"answer\":" + std::to_string(options.id) + ",\"text\":\"" +
-                   random_text(dice, dice.below(options.size_max)) + "\"}";
-    if (dice.chance(0.05)) plan.payload.clear();
+    write_plain(dice, plan, options);
   }
   put_fields(dice, plan);
   put_body(dice, plan);
@@ -271,19 +227,42 @@ AnswerPlan make_answer(Prng& dice, const AnswerOptions& options) {
 
 // -- the truth
 
-std::uint64_t AnswerPlan::event_end_before(std::uint64_t payload_bytes) const {
-  std::uint64_t end = 0;
+const EventMark* AnswerPlan::event_before(std::uint64_t payload_bytes) const {
+  const EventMark* last = nullptr;
   for (const EventMark& event : events) {
     if (event.end > payload_bytes) break;
-    end = event.end;
+    last = &event;
   }
-  return end;
+  return last;
+}
+
+const EventMark* AnswerPlan::shown_before(std::uint64_t shown_bytes) const {
+  const EventMark* last = nullptr;
+  for (const EventMark& event : events) {
+    if (event.shown_end > shown_bytes) break;
+    last = &event;
+  }
+  return last;
 }
 
 bool AnswerPlan::has_stream_end(std::uint64_t payload_bytes) const {
   return std::any_of(events.begin(), events.end(), [&](const EventMark& event) {
-    return event.ends_stream && event.end <= payload_bytes;
+    return (event.ends_stream || event.fails) && event.end <= payload_bytes;
   });
+}
+
+bool AnswerPlan::has_failure(std::uint64_t payload_bytes) const {
+  return std::any_of(events.begin(), events.end(), [&](const EventMark& event) {
+    return event.fails && event.end <= payload_bytes;
+  });
+}
+
+std::uint64_t AnswerPlan::refusal_end() const {
+  for (const EventMark& event : events) {
+    if (event.fails) return event.end;
+    if (event.useful) return 0;
+  }
+  return 0;
 }
 
 std::uint64_t AnswerPlan::commit_payload() const {

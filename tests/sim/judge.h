@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <map>
 #include <vector>
 
 #include "base/error.h"
@@ -18,7 +19,21 @@ inline unsigned long long number(std::uint64_t value) {
   return value;
 }
 
-// One answer of one client beside everything that is known about it.
+// An attempt as its record has it, beside what a provider saw of it.
+struct Tried {
+  const Record* record = nullptr;
+  const Serving* serving = nullptr;  // null: no request reached a provider
+
+  Nanos began() const { return record->start_ns + record->dispatched_ns; }
+  Nanos ended() const { return record->start_ns + record->settled_ns; }
+  Errc code() const { return Errc{record->error}; }
+  // It went over a used connection that had ended by then, and nobody saw anything of it.
+  bool was_stale() const;
+};
+
+// What a failure means for who is asked next, by the words of the table in the documents.
+enum class Meaning : std::uint8_t { none, request, credential, pair, limited, target, ours };
+
 class Judge {
  public:
   Judge(const SimWorld& world, Verdict& verdict, Tally& tally)
@@ -32,8 +47,9 @@ class Judge {
     const RequestPlan* plan;
     const Message* answer;          // null: nothing came
     const RequestRecords* records;  // null: none is known
-    const Serving* serving;         // the last attempt that reached a provider; null: none did
+    const Serving* serving;         // what the client sees; null: it never reached a provider
   };
+  using Attempts = std::vector<Tried>;
 
   void judge_client(const ClientPeer& client);
   static bool answers_owe_no_close(const std::vector<const Message*>& answers,
@@ -43,16 +59,29 @@ class Judge {
   void judge_relayed(const Case& c);
   void judge_plain(const Case& c);
   void judge_stream(const Case& c);
-  void judge_stream_end(const Case& c, std::uint64_t relayed, bool told);
+  void judge_told(const Case& c, std::uint64_t relayed);
+  void judge_stream_end(const Case& c, std::uint64_t relayed);
   void judge_commit(const Case& c);
   void judge_turns(const Case& c, std::uint64_t relayed);
   void judge_incomplete(const Case& c);
   void judge_connection(const Case& c);
   void judge_record(const Record& record, const RequestRecords& of, const RequestPlan* plan);
-  bool is_justified(const Record& record, const Record* attempt, const RequestPlan* plan);
-  bool is_upstream_justified(Errc code, const RequestPlan& plan);
+  bool is_justified(const Record& record, const Tried& last, const RequestPlan* plan);
+  bool is_upstream_justified(Errc code, const Tried& tried);
   bool has_strays(std::size_t provider) const;
-  void judge_attempts(const RequestRecords& of);
+
+  // -- oracle_attempts.cc
+  void match_servings();
+  const Tried* tried_at(Attempts& attempts, const Serving& serving) const;
+  void judge_attempts(const RequestRecords& of, const RequestPlan& plan);
+  void judge_next(const Attempts& attempts, std::size_t next, std::size_t last_wait, bool& waited);
+  void judge_surrender(const RequestRecords& of, const RequestPlan& plan);
+  void judge_order(const Tried& first, const config::Route& route);
+  void judge_budget();
+  static Meaning meaning_of(const Tried& tried);
+  int told_of(const Case& c) const;
+  const Attempts& attempts_of(const RequestRecords& of) const { return attempts_.at(&of); }
+  bool failed_before(std::size_t provider, Nanos time) const;
   void judge_records();
   void judge_servings();
   void judge_reuse(const Provider& provider);
@@ -97,6 +126,8 @@ class Judge {
   const Scenario& scenario_;
   Verdict& verdict_;
   Tally& tally_;
+  std::map<const RequestRecords*, Attempts> attempts_;
+  std::map<std::size_t, Nanos> first_failures_;  // by provider
 };
 
 }  // namespace headrace::sim

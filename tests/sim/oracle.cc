@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <string_view>
 
-#include "api/error_body.h"
 #include "judge.h"
 
 namespace headrace::sim {
@@ -12,11 +11,21 @@ namespace {
 constexpr std::string_view kErrorBody = R"({"error":{)";
 constexpr std::string_view kErrorEvent = R"(data: {"error":{)";
 
+// An event whose blank line never came, and that ends its stream all the same.
+bool says_end(std::string_view tail) {
+  return tail.find("[DONE]") != std::string_view::npos ||
+         tail.find(R"("finish_reason":")") != std::string_view::npos ||
+         tail.find(R"("stop_reason":")") != std::string_view::npos ||
+         tail.find(R"("message_stop"})") != std::string_view::npos;
+}
+
 }  // namespace
 
 void Judge::judge_all() {
+  match_servings();
   for (const auto& client : world_.clients()) judge_client(*client);
   judge_records();
+  judge_budget();
   judge_servings();
 }
 
@@ -54,8 +63,8 @@ void Judge::judge_client(const ClientPeer& client) {
   }
   for (std::size_t i = 0; i < answers.size(); ++i) {
     Case c{&client, &requests[i], answers[i], records_of(*answers[i]), nullptr};
-    const auto& servings = world_.servings_of(requests[i].id);
-    if (!servings.empty()) c.serving = servings.back();
+    if (c.records != nullptr && !attempts_of(*c.records).empty())
+      c.serving = attempts_of(*c.records).back().serving;
     if (!client.begun(i)) {
       verdict_.fail("an answer to request %llu, which was never sent", number(requests[i].id));
       return;
@@ -168,9 +177,10 @@ void Judge::judge_local(const Case& c) {
   }
   ++tally_.refused;
   if (!c.answer->body.starts_with(kErrorBody)) verdict_.fail("request %llu: not an error body", id);
-  const int expected =
-      api::http_status_of({code, base::Blame{record.blame}, base::Retry::never, 0});
-  if (c.answer->status() != expected) {
+  const std::string* retry = c.answer->field("x-should-retry");
+  if (record.attempts != 0 && (retry == nullptr || *retry != "false"))
+    verdict_.fail("request %llu: an SDK may try again", id);
+  if (c.answer->status() != told_of(c)) {
     verdict_.fail("request %llu: status %d for %s",
                   id,
                   c.answer->status(),
@@ -186,10 +196,11 @@ void Judge::judge_relayed(const Case& c) {
     verdict_.fail("request %llu: an answer that no provider gave", id);
     return;
   }
-  const AnswerPlan& plan = c.serving->request->answer;
+  const AnswerPlan& plan = c.serving->answer;
   if (c.answer->status() != plan.status) {
     verdict_.fail("request %llu: status %d instead of %d", id, c.answer->status(), plan.status);
   }
+  tally_.given_back += plan.status >= 400 ? 1 : 0;
   if (plan.status >= 300 && plan.status < 400)
     verdict_.fail("request %llu: a redirect came through", id);
   if (plan.broken_http && c.answer->complete && c.records->requests.front().error == 0 &&
@@ -213,7 +224,7 @@ void Judge::judge_relayed(const Case& c) {
 
 // Nothing is said before the commit point.
 void Judge::judge_commit(const Case& c) {
-  const AnswerPlan& plan = c.serving->request->answer;
+  const AnswerPlan& plan = c.serving->answer;
   std::uint64_t needed = plan.commit_payload();
   if (!plan.stream && plan.until_close) needed = std::min(needed, plan.whole_payload());
   const std::uint64_t wire = needed == 0 ? 0 : wire_of(plan.spans, needed);
@@ -225,7 +236,7 @@ void Judge::judge_commit(const Case& c) {
 }
 
 void Judge::judge_plain(const Case& c) {
-  const AnswerPlan& plan = c.serving->request->answer;
+  const AnswerPlan& plan = c.serving->answer;
   const auto id = number(c.plan->id);
   if (!plan.payload.starts_with(c.answer->body)) {
     verdict_.fail("request %llu: the body is not the provider's", id);
@@ -242,20 +253,28 @@ void Judge::judge_plain(const Case& c) {
 }
 
 void Judge::judge_stream(const Case& c) {
-  const AnswerPlan& plan = c.serving->request->answer;
+  const AnswerPlan& plan = c.serving->answer;
   const std::string& body = c.answer->body;
   const auto differs =
-      std::mismatch(body.begin(), body.end(), plan.payload.begin(), plan.payload.end());
+      std::mismatch(body.begin(), body.end(), plan.shown.begin(), plan.shown.end());
   std::uint64_t relayed = static_cast<std::uint64_t>(differs.first - body.begin());
   bool told = false;
   if (relayed < body.size()) {  // what is not the provider's can only be our last word
-    relayed = plan.event_end_before(relayed);
+    const EventMark* last = plan.shown_before(relayed);
+    relayed = last == nullptr ? 0 : last->shown_end;
     const std::string_view rest = std::string_view(body).substr(relayed);
     const std::size_t blank = rest.find("\n\n");
     const bool whole = blank != std::string_view::npos && blank + 2 == rest.size();
     const bool part = !c.answer->complete && blank == std::string_view::npos;
     told = rest.starts_with(kErrorEvent) || (part && kErrorEvent.starts_with(rest));
-    if (!told || !(whole || part)) {
+    // Of a finished stream that was cut, part of the usage that would have been stripped.
+    const bool rest_of_stripped =
+        c.answer->complete && plan.until_close &&
+        std::any_of(plan.events.begin(), plan.events.end(), [&](const EventMark& event) {
+          return event.shown_end == relayed &&
+                 plan.payload.compare(event.end, rest.size(), rest) == 0;
+        });
+    if ((!told || !(whole || part)) && !rest_of_stripped) {
       verdict_.fail("request %llu: the stream is not the provider's from byte %llu on",
                     number(c.plan->id),
                     number(relayed));
@@ -264,60 +283,79 @@ void Judge::judge_stream(const Case& c) {
   }
   judge_turns(c, relayed);
   if (!c.answer->complete) return judge_incomplete(c);
-  judge_stream_end(c, relayed, told);
+  if (told) {
+    judge_told(c, relayed);
+  } else {
+    judge_stream_end(c, relayed);
+  }
 }
 
-void Judge::judge_stream_end(const Case& c, std::uint64_t relayed, bool told) {
-  const AnswerPlan& plan = c.serving->request->answer;
+// A broken stream, and the client was told.
+void Judge::judge_told(const Case& c, std::uint64_t relayed) {
+  const AnswerPlan& plan = c.serving->answer;
   const auto id = number(c.plan->id);
-  const std::uint64_t read = plan.payload_read(c.serving->bytes_read());
-  if (told) {
-    ++tally_.broken_streams;
-    if (c.answer->body.find("[DONE]") != std::string::npos) {
-      verdict_.fail("request %llu: an end marker in a stream that ends in an error", id);
-    }
-    if (plan.has_stream_end(relayed)) {
-      verdict_.fail("request %llu: a finished stream ends in an error", id);
-    }
-    if (relayed != plan.event_end_before(read)) {
-      verdict_.fail("request %llu: %llu bytes relayed of %llu that were whole events",
-                    id,
-                    number(relayed),
-                    number(plan.event_end_before(read)));
-    }
-    const Record& record = c.records->requests.front();
-    if ((record.flags & record_flag::kTruncated) == 0)
-      verdict_.fail("request %llu: not on record as cut", id);
-    return;
+  const EventMark* last = plan.event_before(plan.payload_read(c.serving->bytes_read()));
+  const std::uint64_t due = last == nullptr ? 0 : last->shown_end;
+  ++tally_.broken_streams;
+  if (c.answer->body.find("[DONE]") != std::string::npos) {
+    verdict_.fail("request %llu: an end marker in a stream that ends in an error", id);
   }
+  if (last != nullptr && plan.has_stream_end(last->end)) {
+    verdict_.fail("request %llu: a finished stream ends in an error", id);
+  }
+  if (relayed != due) {
+    verdict_.fail("request %llu: %llu bytes relayed of %llu that were whole events",
+                  id,
+                  number(relayed),
+                  number(due));
+  }
+  const Record& record = c.records->requests.front();
+  if ((record.flags & record_flag::kTruncated) == 0)
+    verdict_.fail("request %llu: not on record as cut", id);
+}
+
+void Judge::judge_stream_end(const Case& c, std::uint64_t relayed) {
+  const AnswerPlan& plan = c.serving->answer;
+  const auto id = number(c.plan->id);
+  const EventMark* read = plan.event_before(plan.payload_read(c.serving->bytes_read()));
+  const EventMark* sent = plan.shown_before(relayed);
+  const std::uint64_t due = read == nullptr ? 0 : read->shown_end;
+  const std::uint64_t whole = sent == nullptr ? 0 : sent->shown_end;
   ++tally_.streams;
-  const bool whole_events = relayed == plan.event_end_before(relayed);
-  if (!c.serving->answer_over() && !plan.until_close && !whole_events) {
+  if (!c.serving->answer_over() && !plan.until_close && relayed != whole) {
     verdict_.fail("request %llu: a stream ends inside an event", id);
   }
-  if (!plan.has_stream_end(relayed))
+  const bool ends = sent != nullptr && plan.has_stream_end(sent->end);
+  if (!ends && !says_end(std::string_view(c.answer->body).substr(whole)))
     verdict_.fail("request %llu: a cut stream passes for a whole one", id);
-  if (relayed < plan.event_end_before(read)) {
+  if (relayed < due) {
     verdict_.fail(
-        "request %llu: %llu bytes of a stream of %llu", id, number(relayed), number(read));
+        "request %llu: %llu bytes of a stream of %llu", id, number(relayed), number(due));
   }
-  const bool http_whole = c.serving->answer_over();
-  if (http_whole && relayed != plan.payload.size()) {
+  if (c.serving->answer_over() && relayed != plan.shown.size()) {
     verdict_.fail("request %llu: the end of a whole stream is missing", id);
   }
+  // An error event of the provider's ends a stream well for the client, not for the record.
+  const Record& record = c.records->requests.front();
+  const bool failed = sent != nullptr && plan.has_failure(sent->end);
+  const Errc expected = failed ? Errc::upstream_status : Errc::ok;
+  if (record.status != 499 && Errc{record.error} != expected)
+    verdict_.fail("request %llu: on record as %s", id, name_of(Errc{record.error}).data());
+  tally_.failed_streams += failed ? 1 : 0;
 }
 
 // A relayed event left in the turn in which its last byte came, or found the client's socket busy.
 void Judge::judge_turns(const Case& c, std::uint64_t relayed) {
-  const AnswerPlan& plan = c.serving->request->answer;
+  const AnswerPlan& plan = c.serving->answer;
   const ProviderPeer& provider = *c.serving->peer;
   const std::uint64_t commit = wire_of(plan.spans, plan.commit_payload());
   const std::uint64_t committed = provider.turn_read(c.serving->answer_begin + commit);
   for (const EventMark& event : plan.events) {
-    if (event.end > relayed) break;
+    if (event.shown_end > relayed) break;
+    if (event.stripped) continue;
     const std::uint64_t read = std::max(
         committed, provider.turn_read(c.serving->answer_begin + wire_of(plan.spans, event.end)));
-    const std::uint64_t offered = c.client->turn_offered(wire_of(c.answer->spans, event.end));
+    const std::uint64_t offered = c.client->turn_offered(wire_of(c.answer->spans, event.shown_end));
     ++tally_.events;
     if (offered == read) continue;
     ++tally_.events_behind_busy;
@@ -353,7 +391,7 @@ void Judge::judge_incomplete(const Case& c) {
   if (c.client->plan().reading == ClientPlan::Reading::slow) return;  // likewise
   if (code == Errc::ok) verdict_.fail("request %llu: cut, and the record knows of no error", id);
   if (c.serving == nullptr) return;
-  const AnswerPlan& plan = c.serving->request->answer;
+  const AnswerPlan& plan = c.serving->answer;
   const std::uint64_t read = plan.payload_read(c.serving->bytes_read());
   const bool inside_long = read - plan.event_end_before(read) > base::limits::kEventBytes;
   if (plan.stream && !inside_long) {

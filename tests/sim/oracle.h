@@ -17,12 +17,16 @@ struct Tally {
   std::uint64_t plain = 0;  // whole answers, by kind
   std::uint64_t streams = 0;
   std::uint64_t broken_streams = 0;  // with their error event
+  std::uint64_t failed_streams = 0;  // with the provider's own error event
   std::uint64_t models = 0;
   std::uint64_t refused = 0;
   std::uint64_t incomplete = 0;
   std::uint64_t unanswered = 0;
   std::uint64_t turned_away = 0;
-  std::uint64_t retries = 0;
+  std::uint64_t retries = 0;    // over a fresh connection
+  std::uint64_t failovers = 0;  // to another target or credential
+  std::uint64_t waits = 0;      // as a provider asked for
+  std::uint64_t given_back = 0;
   std::uint64_t events = 0;
   std::uint64_t events_behind_busy = 0;
   std::array<std::uint64_t, 256> errors{};  // of request records, by code

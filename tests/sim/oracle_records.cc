@@ -27,7 +27,7 @@ void Judge::judge_records() {
     const RequestPlan* plan = plan_of(record);
     if (plan != nullptr) sizes.push_back(record.bytes_in);
     judge_record(record, of, plan);
-    judge_attempts(of);
+    if (plan != nullptr) judge_attempts(of, *plan);
   }
   std::sort(sizes.begin(), sizes.end());
   if (std::adjacent_find(sizes.begin(), sizes.end()) != sizes.end())
@@ -47,15 +47,16 @@ void Judge::judge_record(const Record& record, const RequestRecords& of, const R
     verdict_.fail(
         "request %llu: %d attempts, %zu records of them", id, record.attempts, of.attempts.size());
   }
-  const Record* attempt = of.attempts.empty() ? nullptr : &of.attempts.back();
-  if (code != Errc::ok && !is_justified(record, attempt, plan)) {
+  const Attempts& attempts = attempts_of(of);
+  const Tried last = attempts.empty() ? Tried{} : attempts.back();
+  if (code != Errc::ok && !is_justified(record, last, plan)) {
     verdict_.fail(
         "request %llu: ends in %s without cause", id, std::string(base::name_of(code)).c_str());
   }
   const bool gone = code == Errc::client_closed || code == Errc::client_stalled;
   if (gone && record.status != 499)
     verdict_.fail("request %llu: a client that left, status %d", id, record.status);
-  const Nanos total = plan == nullptr ? 0 : snapshot.routes[plan->provider].total_timeout;
+  const Nanos total = plan == nullptr ? 0 : snapshot.routes[plan->route].total_timeout;
   const Nanos reading = longest_reading() +
                         static_cast<Nanos>(record.bytes_in) * base::kMillisecond +
                         2 * base::kSecond;
@@ -67,11 +68,10 @@ void Judge::judge_record(const Record& record, const RequestRecords& of, const R
 }
 
 // Every error needs a cause in the scripts, in the faults of the network, or in time that really
-// passed.
-bool Judge::is_justified(const Record& record, const Record* attempt, const RequestPlan* plan) {
+// passed. Of a request or of an attempt; then `last` is it.
+bool Judge::is_justified(const Record& record, const Tried& last, const RequestPlan* plan) {
   const config::Snapshot& snapshot = snapshot_of(record);
   const Errc code{record.error};
-  const Nanos reading = record.settled_ns - record.dispatched_ns;
   switch (code) {
     case Errc::client_closed:
       return plan == nullptr || may_have_gone(client_of(*plan));
@@ -89,42 +89,50 @@ bool Judge::is_justified(const Record& record, const Record* attempt, const Requ
       break;
   }
   if (plan == nullptr) return record.attempts == 0 && record.blame == 0;  // the request's own fault
-  const config::Route& route = snapshot.routes[plan->provider];
+  const config::Route& route = snapshot.routes[plan->route];
+  if (code == Errc::total_timeout) return record.settled_ns >= route.total_timeout;
+  if (last.record == nullptr) return false;
+  const Nanos waited = last.record->settled_ns - last.record->dispatched_ns;
   switch (code) {
-    case Errc::total_timeout:
-      return record.settled_ns >= route.total_timeout;
     case Errc::first_token_timeout:
-      return route.first_token_timeout != 0 && reading >= route.first_token_timeout;
+      return route.first_token_timeout != 0 && waited >= route.first_token_timeout;
     case Errc::idle_timeout:
-      return attempt != nullptr && record.settled_ns - attempt->last_byte_ns >= route.idle_timeout;
+      return waited >= route.idle_timeout;
     case Errc::connect_timeout:
-      return reading >= route.connect_timeout || record.settled_ns >= route.total_timeout;
+      return waited >= route.connect_timeout || record.settled_ns >= route.total_timeout;
     case Errc::connect_failed:
-      return world_.provider(plan->provider).was_away();
+      return world_.provider(last.record->provider).was_away();
     default:
-      return is_upstream_justified(code, *plan);
+      return is_upstream_justified(code, last);
   }
 }
 
-bool Judge::is_upstream_justified(Errc code, const RequestPlan& plan) {
-  const auto& servings = world_.servings_of(plan.id);
+bool Judge::is_upstream_justified(Errc code, const Tried& tried) {
   const bool resets = scenario_.faults.reset > 0;
-  const bool stale = world_.provider(plan.provider).stale_deaths != 0 || has_strays(plan.provider);
-  const bool ended = !servings.empty() && servings.back()->peer->ended_by_script();
-  const AnswerPlan& answer = plan.answer;
+  const std::size_t provider = tried.record->provider;
+  const bool stale = world_.provider(provider).ends != 0 || has_strays(provider);
+  if (tried.serving == nullptr) {
+    return (code == Errc::upstream_closed && stale) ||
+           (code == Errc::upstream_reset && (stale || resets)) ||
+           (code == Errc::upstream_protocol && has_strays(provider));
+  }
+  const AnswerPlan& answer = tried.serving->answer;
+  const bool ended = tried.serving->peer->ended_by_script();
+  const std::uint64_t read = answer.payload_read(tried.serving->bytes_read());
   switch (code) {
     case Errc::upstream_closed:
-      return ended || stale;
+      return ended;
     case Errc::upstream_reset:
-      return ended || stale || resets;
+      return ended || resets;
     case Errc::upstream_protocol:
-      return answer.broken_http || has_strays(plan.provider);
+      return answer.broken_http || answer.unreadable || has_strays(provider);
     case Errc::upstream_redirect:
       return answer.fault == Fault::redirect;
-    case Errc::upstream_truncated: {
-      if (servings.empty() || !answer.stream) return false;
-      return !answer.has_stream_end(answer.payload_read(servings.back()->bytes_read()));
-    }
+    case Errc::upstream_status:
+      if (answer.stream) return answer.has_failure(read);
+      return answer.said != 0 && read == answer.whole_payload();
+    case Errc::upstream_truncated:
+      return answer.stream && !answer.has_stream_end(read);
     default:
       return false;
   }
@@ -135,24 +143,8 @@ bool Judge::is_upstream_justified(Errc code, const RequestPlan& plan) {
 bool Judge::has_strays(std::size_t provider) const {
   const auto& servings = world_.provider(provider).servings;
   return std::any_of(servings.begin(), servings.end(), [](const auto& serving) {
-    return serving->request->answer.fault == Fault::extra_bytes;
+    return serving->answer.fault == Fault::extra_bytes;
   });
-}
-
-// At most one retry, and only of a reused connection that died before any answer byte.
-void Judge::judge_attempts(const RequestRecords& of) {
-  if (of.attempts.size() < 2) return;
-  tally_.retries += of.attempts.size() - 1;
-  const Record& first = of.attempts.front();
-  const Errc code{first.error};
-  const bool stale = (first.flags & record_flag::kReusedConnection) != 0 &&
-                     first.upstream_status == 0 && (first.flags & record_flag::kCommitted) == 0 &&
-                     (code == Errc::upstream_closed || code == Errc::upstream_reset);
-  if (of.attempts.size() > 2) verdict_.fail("%zu attempts at one request", of.attempts.size());
-  if (!stale) verdict_.fail("a retry that was not due");
-  if ((of.attempts.back().flags & record_flag::kReusedConnection) != 0) {
-    verdict_.fail("a retry on a reused connection");
-  }
 }
 
 // A connection that brought bytes behind a whole answer is not used again.
@@ -161,8 +153,8 @@ void Judge::judge_reuse(const Provider& provider) {
   for (const auto& serving : provider.servings) {
     const ProviderPeer& peer = *serving->peer;
     const Serving* before = std::exchange(last[&peer], serving.get());
-    if (before == nullptr || before->request->answer.fault != Fault::extra_bytes) continue;
-    const AnswerPlan& plan = before->request->answer;
+    if (before == nullptr || before->answer.fault != Fault::extra_bytes) continue;
+    const AnswerPlan& plan = before->answer;
     const std::uint64_t stray = peer.turn_read(before->answer_begin + plan.complete_at + 1);
     const std::uint64_t offered = peer.turn_offered(serving->request_begin + 1);
     if (stray != 0 && stray < offered) {
@@ -171,21 +163,8 @@ void Judge::judge_reuse(const Provider& provider) {
   }
 }
 
-// Requests as providers saw them.
 void Judge::judge_servings() {
-  for (std::size_t i = 0; i < scenario_.providers; ++i) judge_reuse(world_.provider(i));
-  for (const ClientPlan& client : scenario_.clients) {
-    for (const RequestPlan& plan : client.requests) {
-      const auto& servings = world_.servings_of(plan.id);
-      if (servings.size() > 2)
-        verdict_.fail("request %llu reached providers %zu times", number(plan.id), servings.size());
-      for (std::size_t i = 0; i + 1 < servings.size(); ++i) {
-        if (servings[i]->first_of_connection || servings[i]->bytes_read() != 0) {
-          verdict_.fail("request %llu was sent again after an answer had begun", number(plan.id));
-        }
-      }
-    }
-  }
+  for (std::size_t i = 0; i < scenario_.providers.size(); ++i) judge_reuse(world_.provider(i));
 }
 
 }  // namespace headrace::sim

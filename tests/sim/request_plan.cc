@@ -172,7 +172,7 @@ void put_post(Prng& dice, RequestPlan& plan, bool may_be_chunked) {
     std::array<char, 24> line;
     std::snprintf(line.data(), line.size(), "%llx", static_cast<unsigned long long>(size));
     out += line.data();
-    out += at < 5000 && dice.chance(0.2) ? ";x=1\r\n" : "\r\n";  // all of a body have a limit
+    out += at < 3000 && dice.chance(0.2) ? ";x=1\r\n" : "\r\n";  // all of a body have a limit
     out.append(plan.body, at, size);
     out += "\r\n";
     at += size;
@@ -200,22 +200,23 @@ std::uint64_t pick_size(Prng& dice, std::uint64_t most) {
 }
 
 void make_chat(Prng& dice, RequestPlan& plan, const RequestOptions& options) {
-  plan.provider = dice.below(options.providers);
-  AnswerOptions answer;
-  answer.id = plan.id;
-  answer.stream = dice.chance(0.65);
-  answer.size_max = pick_size(dice, options.answer_max) + 1;
-  answer.events_max = options.events_max;
-  if (dice.chance(options.fault)) {
-    answer.fault =
-        static_cast<Fault>(1 + dice.below(static_cast<std::uint64_t>(Fault::kCount) - 1));
-  }
-  plan.answer = make_answer(dice, answer);
+  plan.route = dice.below(options.routes);
+  plan.stream = dice.chance(0.65);
+  plan.wants_usage = plan.stream && dice.chance(0.3);
+  plan.name = "m" + std::to_string(plan.route);
+  plan.answers_seed = dice.next();
+  plan.fault = options.fault;
+  AnswerOptions& answers = plan.answers;
+  answers.id = plan.id;
+  answers.stream = plan.stream;
+  answers.strips_usage = !plan.wants_usage;
+  answers.size_max = pick_size(dice, options.answer_max) + 1;
+  answers.events_max = options.events_max;
   // The length of a body tells its request: what the records say of it can be found by that.
-  plan.body = "{\"model\":\"m" + std::to_string(plan.provider) +
-              "\",\"stream\":" + (answer.stream ? "true" : "false") +
-              ",\"messages\":[{\"role\":\"user\",\"content\":\"request " + std::to_string(plan.id) +
-              " " + random_text(dice, dice.below(pick_size(dice, options.body_max)) + 1);
+  plan.body = R"({"model":")" + plan.name + R"(","stream":)" + (plan.stream ? "true" : "false") +
+              (plan.wants_usage ? R"(,"stream_options":{"include_usage":true})" : "") +
+              R"(,"messages":[{"role":"user","content":"request )" + std::to_string(plan.id) + " " +
+              random_text(dice, dice.below(pick_size(dice, options.body_max)) + 1);
   const std::string end = "\"}],\"x\":1e99999}";
   while ((plan.body.size() + end.size()) % 128 != plan.id % 128) plan.body += 'p';
   plan.body += end;
@@ -234,6 +235,29 @@ void make_slow(Prng& dice, RequestPlan& plan) {
 }
 
 }  // namespace
+
+AnswerPlan RequestPlan::answer(std::uint64_t attempt, api::Family provider) const {
+  Prng dice(answers_seed + attempt * 0x9e3779b97f4a7c15ULL);
+  AnswerOptions options = answers;
+  options.attempt = attempt;
+  options.family = provider;
+  options.strips_usage = !wants_usage && provider == api::Family::openai;
+  if (dice.chance(fault)) {
+    options.fault =
+        static_cast<Fault>(1 + dice.below(static_cast<std::uint64_t>(Fault::kCount) - 1));
+  }
+  return make_answer(dice, options);
+}
+
+// The model's name replaced, usage asked for, and every other byte as it was.
+std::string RequestPlan::body_for(const std::string& model) const {
+  std::string text = body;
+  const std::string start = R"({"model":")" + name + '"';
+  if (!model.empty()) text.replace(0, start.size(), R"({"model":")" + model + '"');
+  if (stream && !wants_usage && family == api::Family::openai)
+    text.insert(1, R"("stream_options":{"include_usage":true},)");
+  return text;
+}
 
 RequestPlan make_request(Prng& dice, const RequestOptions& options) {
   RequestPlan plan;

@@ -32,14 +32,26 @@ struct RequestPlan {
   int status = 200;        // refused, slow: what must come back
   bool closes = false;     // refused: the connection ends with it
   std::uint64_t stall_at = UINT64_MAX;
-  std::size_t provider = 0;
-  AnswerPlan answer;
+  // -- chat
+  std::size_t route = 0;
+  api::Family family = api::Family::openai;  // the client's
+  bool stream = false;
+  bool wants_usage = false;
+  std::string name;  // of the model, as in the body
+  std::uint64_t answers_seed = 0;
+  double fault = 0;       // the chance of each answer
+  AnswerOptions answers;  // the rest of what they are made of
   std::vector<AnswerPlan::Pause> pauses;  // while it is sent
+
+  // What the provider says that sees this request as its `attempt`th, over all providers.
+  AnswerPlan answer(std::uint64_t attempt, api::Family provider) const;
+  // The body as a provider of the client's family must see it; `model` empty: under the same name.
+  std::string body_for(const std::string& model) const;
 };
 
 struct RequestOptions {
   std::uint64_t id = 0;
-  std::size_t providers = 1;
+  std::size_t routes = 1;
   double bad = 0.1;    // malformed, wrong path, slow
   double fault = 0.3;  // of the provider
   std::uint64_t body_max = 3000;

@@ -68,22 +68,69 @@ void choose_pools(Prng& dice, Scenario& scenario, const Scale& scale) {
   small(scenario.upstream_pool);
 }
 
+// What exists, whatever a configuration makes of it.
+void choose_providers(Prng& dice, Scenario& scenario) {
+  const std::uint64_t providers = dice.between(1, 4);
+  scenario.routes = dice.between(1, 3);
+  for (std::size_t i = 0; i < providers; ++i) {
+    ProviderPlan plan;
+    plan.index = i;
+    const std::uint64_t credentials = dice.chance(0.5) ? 1 : dice.between(2, 3);
+    for (std::uint64_t k = 0; k < credentials; ++k)
+      plan.credentials.push_back(static_cast<std::uint32_t>(dice.between(1, 5)));
+    for (std::size_t k = 0; k < scenario.routes; ++k)
+      plan.models.push_back(dice.chance(0.3) ? "up-" + std::to_string(k) : "");
+    scenario.providers.push_back(plan);
+  }
+}
+
+config::Provider make_provider(const ProviderPlan& plan) {
+  const std::size_t index = plan.index;
+  config::Provider provider;
+  provider.name = "p" + std::to_string(index);
+  provider.scheme = "http";
+  provider.host = provider.authority = Provider::authority_of(index);
+  provider.base_url = "http://" + provider.host + "/v1";
+  provider.base_path = "/v1";
+  provider.api_key = Provider::key_of(index, 0);
+  for (std::size_t i = 0; i < plan.credentials.size(); ++i) {
+    provider.credentials.push_back(
+        {"c" + std::to_string(i), Provider::key_of(index, i), plan.credentials[i]});
+  }
+  provider.is_private = true;
+  provider.addresses.push_back(Provider::address_of(index));
+  return provider;
+}
+
+// Some of the providers in some order, by priority or by place; or one alone.
+void choose_targets(Prng& dice, const Scenario& scenario, std::size_t index, config::Route& route) {
+  const std::size_t all = scenario.providers.size();
+  const std::uint64_t first = dice.below(all);
+  const std::uint64_t count = dice.chance(0.3) ? 1 : dice.between(1, all);
+  const bool tiers = dice.chance(0.5);
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const ProviderPlan& plan = scenario.providers[(first + i) % all];
+    config::Target target;
+    target.name = "p" + std::to_string(plan.index);
+    target.provider = plan.index;
+    target.model = plan.models[index];
+    if (tiers) target.priority = static_cast<std::uint32_t>(dice.between(1, 2));
+    target.weight = static_cast<std::uint32_t>(dice.between(1, 4));
+    route.targets.push_back(target);
+  }
+  route.attempts = dice.chance(0.5) ? base::limits::kAttempts
+                                    : static_cast<std::uint32_t>(dice.between(1, 6));
+}
+
 config::Snapshot make_snapshot(Prng& dice, const Scenario& scenario, std::uint64_t epoch) {
   config::Snapshot snapshot;
   snapshot.epoch = epoch;
-  for (std::size_t i = 0; i < scenario.providers; ++i) {
-    config::Provider provider;
-    provider.name = "p" + std::to_string(i);
-    provider.scheme = "http";
-    provider.host = provider.authority = Provider::authority_of(i);
-    provider.base_path = "/v1";
-    provider.api_key = Provider::key_of(i);
-    provider.is_private = true;
-    provider.addresses.push_back(Provider::address_of(i));
-    snapshot.providers.push_back(provider);
+  for (const ProviderPlan& plan : scenario.providers)
+    snapshot.providers.push_back(make_provider(plan));
+  for (std::size_t i = 0; i < scenario.routes; ++i) {
     config::Route route;
     route.model = "m" + std::to_string(i);
-    route.targets.push_back({provider.name, i, ""});
+    choose_targets(dice, scenario, i, route);
     if (dice.chance(0.5)) route.connect_timeout = between(dice, 50 * kMillisecond, 2 * kSecond);
     if (dice.chance(0.3))
       route.first_token_timeout = between(dice, 100 * kMillisecond, 3 * kSecond);
@@ -131,7 +178,7 @@ void choose_manners(Prng& dice, ClientPlan& plan) {
 
 void choose_clients(Prng& dice, Scenario& scenario, const Scale& scale) {
   RequestOptions options;
-  options.providers = scenario.providers;
+  options.routes = scenario.routes;
   options.bad = dice.chance(0.5) ? 0.25 : 0.05;
   options.fault = dice.chance(0.3) ? 0.0 : 0.1 + dice.unit() * 0.5;
   options.body_max = scale.body;
@@ -151,7 +198,7 @@ void choose_clients(Prng& dice, Scenario& scenario, const Scale& scale) {
 }
 
 void choose_interference(Prng& dice, Scenario& scenario) {
-  for (std::size_t i = 0; i < scenario.providers; ++i) {
+  for (std::size_t i = 0; i < scenario.providers.size(); ++i) {
     if (!dice.chance(0.12)) continue;
     const Nanos from = between(dice, 0, 200 * kMillisecond);
     scenario.away.push_back(
@@ -181,21 +228,41 @@ Scenario make_scenario(std::uint64_t seed) {
   if (dice.chance(0.1)) scenario.upstreams_max = dice.between(1, 3);
   if (dice.chance(0.3)) scenario.idle_per_origin = dice.between(1, 2);
   if (dice.chance(0.4)) scenario.half_close = config::HalfClose::ignore;
-  scenario.providers = dice.between(1, 3);
+  choose_providers(dice, scenario);
   scenario.snapshots.push_back(make_snapshot(dice, scenario, 1));
   choose_clients(dice, scenario, scale);
   choose_interference(dice, scenario);
   return scenario;
 }
 
+namespace {
+
+std::string describe_route(const config::Route& route) {
+  const auto ms = [](Nanos time) { return std::to_string(time / kMillisecond); };
+  std::string text = "  route " + route.model + ": " + std::to_string(route.attempts) +
+                     " attempts, connect " + ms(route.connect_timeout) + " first " +
+                     ms(route.first_token_timeout) + " idle " + ms(route.idle_timeout) + " total " +
+                     ms(route.total_timeout) + " ms;";
+  for (const config::Target& target : route.targets) {
+    text += " " + target.name + "/" + target.model + " priority " +
+            std::to_string(target.priority) + " weight " + std::to_string(target.weight);
+  }
+  return text + "\n";
+}
+
+}  // namespace
+
 std::string Scenario::describe() const {
   std::string text =
       "seed " + std::to_string(seed) + ": " + std::to_string(clients.size()) + " clients, " +
-      std::to_string(providers) + " providers, " + std::to_string(snapshots.size()) + " snapshots" +
+      std::to_string(providers.size()) + " providers, " + std::to_string(snapshots.size()) + " snapshots" +
       (drain_at != 0 ? ", drains in mid-run" : "") + ", reset " + std::to_string(faults.reset) +
       ", buffers " + std::to_string(client_pool.cap) + " x " +
       std::to_string(client_pool.buffer_bytes) + " / " + std::to_string(upstream_pool.cap) + " x " +
       std::to_string(upstream_pool.buffer_bytes) + "\n";
+  for (const config::Snapshot& snapshot : snapshots) {
+    for (const config::Route& route : snapshot.routes) text += describe_route(route);
+  }
   for (std::size_t i = 0; i < clients.size(); ++i) {
     const ClientPlan& client = clients[i];
     text += "  client " + std::to_string(i) + ": reading " +
@@ -207,14 +274,7 @@ std::string Scenario::describe() const {
               std::to_string(static_cast<int>(request.kind)) + ", " +
               std::to_string(request.wire.size()) + " B, expects " + std::to_string(request.status);
       if (request.kind == RequestPlan::Kind::chat) {
-        const AnswerPlan& answer = request.answer;
-        text += ", provider " + std::to_string(request.provider) + ", fault " +
-                std::to_string(static_cast<int>(answer.fault)) +
-                (answer.stream ? ", stream of " : ", plain ") +
-                std::to_string(answer.payload.size()) + " B, status " +
-                std::to_string(answer.status) + ", cut " + std::to_string(answer.cut) + "/" +
-                std::to_string(answer.wire.size()) + ", ending " +
-                std::to_string(static_cast<int>(answer.ending));
+        text += std::string(", ") + (request.stream ? "stream" : "plain") + " of " + request.name;
       }
       text += "\n";
     }

@@ -10,6 +10,7 @@
 #include "io/receive_pool.h"
 #include "sim_client.h"
 #include "sim_net.h"
+#include "sim_provider.h"
 
 namespace headrace::sim {
 
@@ -22,7 +23,8 @@ struct Scenario {
   std::size_t upstreams_max = 1000;
   std::size_t idle_per_origin = 8;
   config::HalfClose half_close = config::HalfClose::cancel;
-  std::size_t providers = 1;
+  std::vector<ProviderPlan> providers;
+  std::size_t routes = 1;  // "m0", "m1" ...
   std::vector<ClientPlan> clients;
   std::vector<config::Snapshot> snapshots;  // the first is live from the start
   std::vector<base::Nanos> reload_at;       // of the others

@@ -66,12 +66,16 @@ void print_tally() {
   print("whole plain answers", tally.plain);
   print("whole streams", tally.streams);
   print("streams with an error event", tally.broken_streams);
+  print("streams that failed", tally.failed_streams);
   print("model lists", tally.models);
   print("errors of our own", tally.refused);
   print("answers that were cut", tally.incomplete);
   print("requests never answered", tally.unanswered);
   print("turned away", tally.turned_away);
   print("retries", tally.retries);
+  print("failovers", tally.failovers);
+  print("waits", tally.waits);
+  print("refusals given back", tally.given_back);
   print("events", tally.events);
   print("events behind a busy socket", tally.events_behind_busy);
   for (std::size_t code = 1; code < tally.errors.size(); ++code) {
@@ -89,6 +93,7 @@ Outcome run_seed(std::uint64_t seed, bool verbose, bool trace) {
   sim::SimWorld world(scenario, verdict);
   if (trace) world.net().trace_to(stdout);
   world.run();
+  if (verbose) std::printf("%s", world.describe().c_str());
   sim::judge(world, verdict, tally);
   ::alarm(0);
   for (const std::string& fault : verdict.faults()) {

@@ -2,17 +2,17 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace headrace::sim {
 
 std::uint64_t Serving::bytes_read() const {
   const std::uint64_t read = peer->bytes_read();
-  return read <= answer_begin ? 0 : std::min(read - answer_begin, request->answer.cut);
+  return read <= answer_begin ? 0 : std::min(read - answer_begin, answer.cut);
 }
 
 bool Serving::answer_over() const {
-  const AnswerPlan& plan = request->answer;
-  return plan.complete_at != 0 && bytes_read() >= plan.complete_at;
+  return answer.complete_at != 0 && bytes_read() >= answer.complete_at;
 }
 
 // -- a connection
@@ -22,7 +22,6 @@ ProviderPeer::ProviderPeer(SimNet& net, Provider& provider) : SimPeer(net), prov
 void ProviderPeer::on_bytes(std::string_view bytes) {
   if (ended_by_script_) return;
   if (serving_ == nullptr && fate_ != Fate::lives) {  // the race that every pool loses now and then
-    ++provider_.stale_deaths;
     end(fate_ == Fate::reset_at_next);
     return;
   }
@@ -40,27 +39,37 @@ void ProviderPeer::on_eof() {
 void ProviderPeer::look_for_request() {
   if (serving_ != nullptr || reader_.messages().size() <= served_) return;
   const Message& message = reader_.messages()[served_];
-  const std::string* key = message.field("idempotency-key");
-  const RequestPlan* plan = key == nullptr || !key->starts_with("req-")
-                                ? nullptr
-                                : provider_.find(std::stoull(key->substr(4)));
-  if (plan == nullptr) {
-    provider_.verdict().fail("a request of nobody reached a provider: %s",
-                             message.start_line.c_str());
-    ended_by_script_ = true;
-    reset();
-    return;
+  if (plan_ == nullptr) {
+    const std::string* key = message.field("idempotency-key");
+    plan_ = key == nullptr || !key->starts_with("req-") ? nullptr
+                                                        : provider_.find(std::stoull(key->substr(4)));
+    if (plan_ == nullptr) {
+      provider_.verdict().fail("a request of nobody reached a provider: %s",
+                               message.start_line.c_str());
+      ended_by_script_ = true;
+      reset();
+      return;
+    }
+    answer_ = provider_.make_answer(*plan_);
   }
-  const bool early = plan->answer.fault == Fault::early &&
-                     message.wire_end - message.wire_begin >= plan->answer.early_after;
-  if (message.complete) provider_.check_request(message, *plan);
-  if (message.complete || early) begin_answer(*plan, message);
+  const bool early = answer_.fault == Fault::early &&
+                     message.wire_end - message.wire_begin >= answer_.early_after;
+  if (message.complete || early) begin_answer(message);
 }
 
-void ProviderPeer::begin_answer(const RequestPlan& plan, const Message& message) {
+void ProviderPeer::begin_answer(const Message& message) {
   early_ = !message.complete;
-  serving_ = &provider_.add_serving(
-      {&plan, this, message.wire_begin, sent(), served_ == 0, message.complete});
+  Serving serving;
+  serving.request = std::exchange(plan_, nullptr);
+  serving.answer = std::move(answer_);
+  serving.provider = provider_.plan().index;
+  serving.peer = this;
+  serving.request_begin = message.wire_begin;
+  serving.answer_begin = sent();
+  serving.first_of_connection = served_ == 0;
+  serving.whole = message.complete;
+  serving.credential = provider_.check_request(message, *serving.request);
+  serving_ = &provider_.add_serving(std::move(serving));
   ++served_;
   ++generation_;
   played_ = 0;
@@ -71,7 +80,7 @@ void ProviderPeer::begin_answer(const RequestPlan& plan, const Message& message)
 
 void ProviderPeer::play() {
   if (serving_ == nullptr || finished() || saw_reset()) return;
-  const AnswerPlan& plan = serving_->request->answer;
+  const AnswerPlan& plan = serving_->answer;
   const bool pauses = next_pause_ < plan.pauses.size();
   const std::uint64_t until = pauses ? plan.pauses[next_pause_].at : plan.cut;
   if (until > played_) send(std::string_view(plan.wire).substr(played_, until - played_));
@@ -83,7 +92,7 @@ void ProviderPeer::play() {
 }
 
 void ProviderPeer::end_answer() {
-  const Ending ending = serving_->request->answer.ending;
+  const Ending ending = serving_->answer.ending;
   if (ending == Ending::silence) return;  // until the worker has had enough
   if (ending != Ending::keep) return end(ending == Ending::reset);
   if (early_) return;  // the rest of the request still comes; the worker will not use this again
@@ -101,12 +110,14 @@ void ProviderPeer::choose_fate() {
   }
   const auto delay = static_cast<base::Nanos>(dice.below(20 * base::kMillisecond));
   net().after(delay, [this, generation = generation_] {
-    if (generation == generation_ && !finished() && !ended_by_script_) end(false);
+    if (generation != generation_ || finished() || ended_by_script_) return;
+    end(false);
   });
 }
 
 void ProviderPeer::end(bool by_reset) {
   ended_by_script_ = true;
+  ++provider_.ends;
   ++generation_;
   if (by_reset) {
     reset();
@@ -117,14 +128,23 @@ void ProviderPeer::end(bool by_reset) {
 
 // -- the provider
 
-Provider::Provider(
-    SimNet& net, std::size_t index, base::Prng& dice, Verdict& verdict, FindPlan find)
-    : SimListenerPeer(net, address_of(index)),
+Provider::Provider(SimNet& net,
+                   const ProviderPlan& plan,
+                   base::Prng& dice,
+                   Verdict& verdict,
+                   FindPlan find,
+                   std::map<std::uint64_t, std::uint64_t>& made)
+    : SimListenerPeer(net, address_of(plan.index)),
       net_(net),
-      index_(index),
+      plan_(plan),
       dice_(dice),
       verdict_(verdict),
-      find_(std::move(find)) {}
+      find_(std::move(find)),
+      made_(made) {}
+
+AnswerPlan Provider::make_answer(const RequestPlan& plan) {
+  return plan.answer(made_[plan.id]++, plan_.family);
+}
 
 SimPeer* Provider::on_accept() {
   peers.push_back(std::make_unique<ProviderPeer>(net_, *this));
@@ -137,12 +157,13 @@ void Provider::change_mode(Mode mode) {
 }
 
 Serving& Provider::add_serving(Serving serving) {
-  servings.push_back(std::make_unique<Serving>(serving));
+  servings.push_back(std::make_unique<Serving>(std::move(serving)));
   return *servings.back();
 }
 
-// Only what the table of names on the wire allows, and the body as the client sent it.
-void Provider::check_request(const Message& message, const RequestPlan& plan) {
+// Only what the table of names on the wire allows, and the body as the client sent it but for the
+// edits that are due.
+std::size_t Provider::check_request(const Message& message, const RequestPlan& plan) {
   constexpr std::array<const char*, 10> kAllowed = {"host",
                                                     "content-type",
                                                     "accept",
@@ -156,7 +177,6 @@ void Provider::check_request(const Message& message, const RequestPlan& plan) {
   const auto id = static_cast<unsigned long long>(plan.id);
   if (plan.kind != RequestPlan::Kind::chat)
     verdict_.fail("request %llu must not reach a provider", id);
-  if (plan.provider != index_) verdict_.fail("request %llu is at the wrong provider", id);
   for (const auto& [name, value] : message.fields) {
     if (std::find(kAllowed.begin(), kAllowed.end(), name) == kAllowed.end()) {
       verdict_.fail("request %llu brought the field %s", id, name.c_str());
@@ -171,14 +191,25 @@ void Provider::check_request(const Message& message, const RequestPlan& plan) {
           "request %llu: %s is %s", id, name, found == nullptr ? "missing" : found->c_str());
     }
   };
-  expect("host", authority_of(index_));
-  expect("authorization", "Bearer " + key_of(index_));
+  expect("host", authority_of(plan_.index));
   expect("accept-encoding", "identity");
-  expect("content-length", std::to_string(plan.body.size()));
   if (message.start_line != "POST /v1/chat/completions HTTP/1.1") {
     verdict_.fail("request %llu: start line %s", id, message.start_line.c_str());
   }
-  if (message.body != plan.body) verdict_.fail("request %llu: its body was changed", id);
+  const std::string body = plan.body_for(plan_.models[plan.route]);
+  expect("content-length", std::to_string(body.size()));
+  const bool changed = message.complete ? message.body != body : !body.starts_with(message.body);
+  if (changed) verdict_.fail("request %llu: its body was changed", id);
+  return shown_credential(message, plan);
+}
+
+std::size_t Provider::shown_credential(const Message& message, const RequestPlan& plan) {
+  const std::string* shown = message.field("authorization");
+  for (std::size_t i = 0; i < plan_.credentials.size(); ++i) {
+    if (shown != nullptr && *shown == "Bearer " + key_of(plan_.index, i)) return i;
+  }
+  verdict_.fail("request %llu: no credential of the provider's", static_cast<unsigned long long>(plan.id));
+  return 0;
 }
 
 }  // namespace headrace::sim

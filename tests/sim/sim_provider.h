@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,9 +21,20 @@ namespace headrace::sim {
 class Provider;
 class ProviderPeer;
 
+// What a provider is, whatever the configuration says of routes.
+struct ProviderPlan {
+  std::size_t index = 0;
+  api::Family family = api::Family::openai;
+  std::vector<std::uint32_t> credentials;  // their weights
+  std::vector<std::string> models;         // by route: the name it is asked under; empty: as it came
+};
+
 // One request that reached a provider: one attempt, seen from the other side.
 struct Serving {
   const RequestPlan* request = nullptr;
+  AnswerPlan answer;
+  std::size_t provider = 0;
+  std::size_t credential = 0;  // which of the provider's was shown
   ProviderPeer* peer = nullptr;
   std::uint64_t request_begin = 0;  // of what the peer received in all
   std::uint64_t answer_begin = 0;   // of what the peer sent in all
@@ -47,7 +59,7 @@ class ProviderPeer final : public SimPeer {
   void on_bytes(std::string_view bytes) override;
   void on_eof() override;
   void look_for_request();
-  void begin_answer(const RequestPlan& plan, const Message& message);
+  void begin_answer(const Message& message);
   void play();
   void end_answer();
   void choose_fate();
@@ -55,6 +67,8 @@ class ProviderPeer final : public SimPeer {
 
   Provider& provider_;
   MessageReader reader_{MessageReader::Kind::requests};
+  const RequestPlan* plan_ = nullptr;  // of the request that comes in
+  AnswerPlan answer_;                  // to it
   Serving* serving_ = nullptr;
   std::uint64_t served_ = 0;
   std::uint64_t played_ = 0;
@@ -69,7 +83,13 @@ class Provider final : public SimListenerPeer {
  public:
   using FindPlan = std::function<const RequestPlan*(std::uint64_t id)>;
 
-  Provider(SimNet& net, std::size_t index, base::Prng& dice, Verdict& verdict, FindPlan find);
+  // `made`: how many answers were made to each request, over all providers.
+  Provider(SimNet& net,
+           const ProviderPlan& plan,
+           base::Prng& dice,
+           Verdict& verdict,
+           FindPlan find,
+           std::map<std::uint64_t, std::uint64_t>& made);
 
   static sockaddr_storage address_of(std::size_t index) {
     return SimNet::address(10 + static_cast<unsigned>(index), 80);
@@ -77,9 +97,14 @@ class Provider final : public SimListenerPeer {
   static std::string authority_of(std::size_t index) {
     return "p" + std::to_string(index) + ".test";
   }
-  static std::string key_of(std::size_t index) { return "provider-key-" + std::to_string(index); }
+  static std::string key_of(std::size_t index, std::size_t credential) {
+    return "provider-key-" + std::to_string(index) + "-" + std::to_string(credential);
+  }
 
-  void check_request(const Message& message, const RequestPlan& plan);
+  // Which credential the request shows; its head and body are what they must be.
+  std::size_t check_request(const Message& message, const RequestPlan& plan);
+  const ProviderPlan& plan() const { return plan_; }
+  AnswerPlan make_answer(const RequestPlan& plan);
   bool was_away() const { return was_away_; }
   void change_mode(Mode mode);
 
@@ -90,16 +115,18 @@ class Provider final : public SimListenerPeer {
 
   std::vector<std::unique_ptr<ProviderPeer>> peers;
   std::vector<std::unique_ptr<Serving>> servings;
-  std::uint64_t stale_deaths = 0;
+  std::uint64_t ends = 0;  // of connections: who asks over one before he learns of it, lost a race
 
  private:
   SimPeer* on_accept() override;
+  std::size_t shown_credential(const Message& message, const RequestPlan& plan);
 
   SimNet& net_;
-  const std::size_t index_;
+  const ProviderPlan& plan_;
   base::Prng& dice_;
   Verdict& verdict_;
   FindPlan find_;
+  std::map<std::uint64_t, std::uint64_t>& made_;
   bool was_away_ = false;
 };
 

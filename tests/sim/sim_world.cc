@@ -61,8 +61,9 @@ SimWorld::SimWorld(const Scenario& scenario, Verdict& verdict)
     const auto found = plans_.find(id);
     return found == plans_.end() ? nullptr : found->second;
   };
-  for (std::size_t i = 0; i < scenario.providers; ++i) {
-    providers_.push_back(std::make_unique<Provider>(net_, i, dice_, verdict, find));
+  for (const ProviderPlan& plan : scenario.providers) {
+    providers_.push_back(
+        std::make_unique<Provider>(net_, plan, dice_, verdict, find, answers_made_));
   }
   servings_seen_.resize(providers_.size());
   schedule();
@@ -138,6 +139,7 @@ bool SimWorld::clients_done() const {
 
 void SimWorld::turn() {
   worker_->turn();
+  turn_times_.push_back(io_.now());
   drain_ring();
   check_turn();
   free_rules();
@@ -149,7 +151,10 @@ void SimWorld::drain_ring() {
     for (std::size_t i = 0; i < count; ++i) {
       const Record& record = records[i];
       if (record.sequence != records_popped_++) verdict_.fail("a gap in the records");
+      if (record.kind == RecordKind::text) continue;
       RequestRecords& of = records_[text_of(record.request_id)];
+      if (record.kind == RecordKind::attempt && !of.requests.empty())
+        verdict_.fail("an attempt is on record behind its request");
       (record.kind == RecordKind::request ? of.requests : of.attempts).push_back(record);
     }
   }
@@ -198,6 +203,55 @@ void SimWorld::check_serving(const Serving& serving) {
                   id,
                   static_cast<unsigned long long>(serving.bytes_read() - client.received()));
   }
+}
+
+std::string SimWorld::describe() const {
+  std::string text;
+  char line[300];
+  for (const auto& provider : providers_) {
+    for (const auto& serving : provider->servings) {
+      const AnswerPlan& answer = serving->answer;
+      std::snprintf(line,
+                    sizeof line,
+                    "  provider %zu credential %zu saw request %llu: fault %d, status %d, said %d, %s of "
+                    "%zu B, cut %llu/%zu, read %llu, ending %d\n",
+                    serving->provider,
+                    serving->credential,
+                    static_cast<unsigned long long>(serving->request->id),
+                    static_cast<int>(answer.fault),
+                    answer.status,
+                    answer.said,
+                    answer.stream ? "stream" : "plain",
+                    answer.payload.size(),
+                    static_cast<unsigned long long>(answer.cut),
+                    answer.wire.size(),
+                    static_cast<unsigned long long>(serving->bytes_read()),
+                    static_cast<int>(answer.ending));
+      text += line;
+    }
+  }
+  const auto tell = [&](const Record& record) {
+    std::snprintf(line,
+                  sizeof line,
+                  "    %s provider %d target %d: %.3f to %.3f ms, status %d/%d, flags %x, %s\n",
+                  record.kind == RecordKind::request ? "request" : "attempt",
+                  record.provider,
+                  static_cast<int>(record.target),
+                  static_cast<double>(record.start_ns + record.dispatched_ns) / 1e6,
+                  static_cast<double>(record.start_ns + record.settled_ns) / 1e6,
+                  record.status,
+                  record.upstream_status,
+                  record.flags,
+                  base::name_of(base::Errc{record.error}).data());
+    text += line;
+  };
+  for (const auto& [id, of] : records_) {
+    text += "  " + id + ", body of " +
+            std::to_string(of.requests.empty() ? 0 : of.requests.front().bytes_in) + " B\n";
+    for (const Record& record : of.attempts) tell(record);
+    for (const Record& record : of.requests) tell(record);
+  }
+  return text;
 }
 
 // -- the end

@@ -41,7 +41,9 @@ class SimWorld {
   const Scenario& scenario() const { return scenario_; }
   const std::vector<std::unique_ptr<ClientPeer>>& clients() const { return clients_; }
   const Provider& provider(std::size_t index) const { return *providers_[index]; }
-  // The attempts at a request that a provider saw, in order.
+  // The loop time of a turn of the worker.
+  base::Nanos time_of(std::uint64_t turn) const { return turn_times_.at(turn); }
+  // The attempts at a request that providers saw, in order.
   const std::vector<Serving*>& servings_of(std::uint64_t id) const;
   const std::map<std::string, RequestRecords>& records() const {
     return records_;
@@ -49,6 +51,8 @@ class SimWorld {
   std::uint64_t requests_begun() const { return requests_begun_; }
   // While there were clients; afterwards every run drains.
   bool draining() const { return scenario_.drain_at != 0; }
+  // What became of everything, for people.
+  std::string describe() const;
   std::uint64_t turns() const { return io_.turn(); }
 
  private:
@@ -81,6 +85,8 @@ class SimWorld {
   std::vector<std::unique_ptr<Provider>> providers_;
   std::vector<std::unique_ptr<ClientPeer>> clients_;
   std::unordered_map<std::uint64_t, std::vector<Serving*>> servings_;
+  std::map<std::uint64_t, std::uint64_t> answers_made_;  // by request
+  std::vector<base::Nanos> turn_times_{0};               // by turn
   std::vector<std::size_t> servings_seen_;
   std::vector<Serving*> active_;
   std::map<std::string, RequestRecords> records_;
