@@ -88,7 +88,7 @@ void EpollIo::run_once(base::Nanos wait_max) {
 base::Nanos EpollIo::wait_bound(base::Nanos wait_max) {
   feed_starved();
   if (wait_max <= 0 || !ready_.empty() || !closing_.empty() || !dirty_.empty() ||
-      !stopping_.empty()) {
+      !turn_ends_.empty() || !stopping_.empty()) {
     return 0;
   }
   const base::Nanos expiry = timers_.next_expiry();
@@ -185,7 +185,9 @@ void EpollIo::note_closed() {
 // Sends what was queued, then reports what left; an owner that answers on_sent with more bytes is
 // served a few times before the wait.
 void EpollIo::hand_over() {
-  for (int round = 0; round < kHandOverRounds && !dirty_.empty(); ++round) {
+  for (int round = 0; round < kHandOverRounds; ++round) {
+    run_turn_ends();
+    if (dirty_.empty()) return;
     DirtyList turn;
     turn.take_all(dirty_);
     while (Socket* socket = turn.pop_front()) push_out(*socket);

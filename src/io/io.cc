@@ -106,4 +106,8 @@ void Io::deliver_closed() {
   }
 }
 
+void Io::run_turn_ends() {
+  while (TurnEndOwner* owner = turn_ends_.pop_front()) owner->on_turn_end();
+}
+
 }  // namespace headrace::io

@@ -8,7 +8,8 @@
 //   1. hand over what the last turn queued, wait for events no longer than the next timer
 //   2. settle the sends the kernel took (on_sent), deliver every event
 //   3. fire timers due, deliver on_closed
-//   4. hand over what the handlers queued (a relayed event leaves in the turn in which it arrived)
+//   4. on_turn_end; hand over what the handlers queued (a relayed event leaves in the turn in which
+//   it arrived)
 //
 // One thread, except wake().
 #pragma once
@@ -41,6 +42,18 @@ struct IoCounters {
   std::uint64_t overflows = 0;     // completion queue overflows; must stay 0
   std::uint64_t polls_hit = 0;     // busy polling: windows that saw an event
   std::uint64_t polls_missed = 0;  // and windows that were a loss
+};
+
+// Somebody whose work is best done once a turn, when its events are through and before its sends
+// leave: a TLS stream seals everything that the turn queued as one record.
+class TurnEndOwner {
+ public:
+  virtual void on_turn_end() = 0;
+
+  base::ListLink turn_end_link;
+
+ protected:
+  ~TurnEndOwner() = default;
 };
 
 class WakeOwner {
@@ -101,6 +114,12 @@ class Io {
   // Half-close once everything queued has left.
   void shutdown_after_send(Socket& socket);
 
+  // on_turn_end follows, once, before this turn hands its sends over; from run_once, as every
+  // event.
+  void at_turn_end(TurnEndOwner& owner) {
+    if (!owner.turn_end_link.linked()) turn_ends_.push_back(owner);
+  }
+
   // Wakes run_once from any thread; on_wake follows on the worker's thread. Never used on the data
   // path.
   virtual void wake() = 0;
@@ -112,6 +131,7 @@ class Io {
  protected:
   using DirtyList = base::IntrusiveList<Socket, &Socket::dirty_link>;
   using ClosedList = base::IntrusiveList<Socket, &Socket::closed_link>;
+  using TurnEndList = base::IntrusiveList<TurnEndOwner, &TurnEndOwner::turn_end_link>;
 
   void mark_dirty(Socket& socket) {
     if (!socket.dirty_link.linked()) dirty_.push_back(socket);
@@ -122,6 +142,9 @@ class Io {
   // The kernel took `bytes` of what was in flight: drops them, reports on_sent.
   void finish_send(Socket& socket, std::size_t bytes);
   void deliver_closed();
+  // Every backend does this before it hands over what is dirty, and does not wait while some are
+  // left.
+  void run_turn_ends();
 
   base::Nanos now_ = 0;
   TimerWheel timers_;
@@ -129,6 +152,7 @@ class Io {
   WakeOwner* wake_owner_ = nullptr;
   DirtyList dirty_;
   ClosedList closed_;
+  TurnEndList turn_ends_;
 
  private:
   BlockPool blocks_;

@@ -208,6 +208,7 @@ void UringIo::end(Socket& socket, Op& op) {
 }
 
 void UringIo::hand_over_dirty() {
+  run_turn_ends();
   while (Socket* socket = dirty_.pop_front()) hand_over(*socket);
 }
 
@@ -287,7 +288,7 @@ void UringIo::reap() {
     if (completion.user_data == uring::kNobody || kind_of(completion.user_data) == Kind::send)
       continue;
     dispatch(completion.user_data, completion.res, completion.flags);
-    if (++events % kEventsPerSubmit != 0 || dirty_.empty()) continue;
+    if (++events % kEventsPerSubmit != 0 || (dirty_.empty() && turn_ends_.empty())) continue;
     ring_.release_completions(at + 1);
     hand_over_dirty();
     submit();

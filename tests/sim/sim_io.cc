@@ -39,8 +39,8 @@ std::uint64_t SimIo::wall_clock() const {
 }
 
 bool SimIo::quiet() const {
-  return lines_.empty() && pending_.empty() && dirty_.empty() && closed_.empty() &&
-         starved_.empty() && stopping_.empty();
+  return lines_.empty() && pending_.empty() && dirty_.empty() && turn_ends_.empty() &&
+         closed_.empty() && starved_.empty() && stopping_.empty();
 }
 
 // -- one turn
@@ -62,7 +62,7 @@ void SimIo::run_once(base::Nanos wait_max) {
 }
 
 bool SimIo::must_go_on() const {
-  if (!dirty_.empty() || !closed_.empty() || !stopping_.empty()) return true;
+  if (!dirty_.empty() || !turn_ends_.empty() || !closed_.empty() || !stopping_.empty()) return true;
   return std::any_of(pending_.begin(), pending_.end(), [](const Completion& completion) {
     return completion.lazy_until == 0;
   });
@@ -136,6 +136,7 @@ void SimIo::dispatch(const Completion& completion) {
 }
 
 void SimIo::hand_over() {
+  run_turn_ends();
   DirtyList turn;
   turn.take_all(dirty_);
   while (Socket* socket = turn.pop_front()) start_send(*socket);

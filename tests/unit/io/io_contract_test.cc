@@ -25,6 +25,23 @@ struct Alarm {
   int id;
 };
 
+// Sends at the end of a turn what was noted during it.
+struct Evening final : TurnEndOwner {
+  explicit Evening(End& end_to) : end(end_to) {}
+  void note(std::string_view word) {
+    noted += word;
+    end.stage.io().at_turn_end(*this);
+  }
+  void on_turn_end() override {
+    CHECK(end.stage.inside());
+    ++calls;
+    end.send(std::exchange(noted, {}));
+  }
+  End& end;
+  std::string noted;
+  int calls = 0;
+};
+
 // Long texts are compared aside: a failure must not print them.
 bool same(const std::string& received, std::string_view wanted) {
   return received == wanted;
@@ -50,6 +67,32 @@ TEST_CASE("bytes go there and back") {
     pair.close_all();
     CHECK(pair.near->connects == 1);
     CHECK(pair.near->errors == 0);
+  });
+}
+
+TEST_CASE("the end of a turn comes once however often it was asked for, and what it sends leaves") {
+  on_every_io([](Stage& stage) {
+    Pair pair(stage);
+    Evening evening(*pair.far);
+    pair.far->when_data = [&] {  // asked for by events, and more than once in one
+      evening.note("a");
+      evening.note("b");
+    };
+    pair.near->send("hello");
+    // However the greeting was cut: two words for each piece.
+    CHECK(stage.run_until([&] { return pair.far->received == "hello"; }));
+    CHECK(stage.run_until([&] { return pair.near->received.size() >= 2; }));
+    stage.run_for(kMillisecond);
+    CHECK(pair.near->received.substr(0, 2) == "ab");
+    CHECK(evening.calls <= static_cast<int>(pair.far->received.size()));
+    pair.far->when_data = nullptr;
+    // From outside of a turn it is the end of the turn before.
+    const int calls = evening.calls;
+    evening.note("later");
+    CHECK(evening.calls == calls);
+    CHECK(stage.run_until([&] { return pair.near->received.ends_with("later"); }));
+    CHECK(evening.calls == calls + 1);
+    pair.close_all();
   });
 }
 
