@@ -92,6 +92,13 @@ Words words_about_provider_and_us(Errc code) {
       return {504, "The provider fell silent in the middle of its answer."};
     case Errc::total_timeout:
       return {504, "The request's deadline has passed."};
+    case Errc::tls_failed:
+      return {502, "No TLS connection to the provider could be made."};
+    case Errc::tls_untrusted:
+      return {502, "The provider's certificate is not to be trusted; nothing was sent to it."};
+    case Errc::tls_truncated:
+      return {502,
+              "The provider's connection ended without TLS having ended; bytes may be missing."};
     case Errc::overloaded:
       return {503, "The gateway is at one of its limits; try again soon."};
     case Errc::draining:
@@ -177,7 +184,7 @@ Bytes anthropic_type_of(std::uint16_t status) {
 bool lost_upstream(Errc code) {
   return code == Errc::upstream_closed || code == Errc::upstream_reset ||
          code == Errc::upstream_protocol || code == Errc::upstream_truncated ||
-         code == Errc::idle_timeout;
+         code == Errc::idle_timeout || code == Errc::tls_failed || code == Errc::tls_truncated;
 }
 
 bool is_rate_limit(Errc code) {

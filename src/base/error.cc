@@ -86,6 +86,12 @@ std::string_view name_of(Errc code) {
       return "concurrency_limit_exceeded";
     case Errc::unsupported_endpoint:
       return "unsupported_endpoint";
+    case Errc::tls_failed:
+      return "tls_failed";
+    case Errc::tls_untrusted:
+      return "tls_untrusted";
+    case Errc::tls_truncated:
+      return "tls_truncated";
   }
   return "unknown";
 }

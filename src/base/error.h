@@ -55,9 +55,13 @@ enum class Errc : std::uint8_t {
   concurrency_limited,  // the key has as many requests running as it may
   // -- later ones
   unsupported_endpoint,  // no target of the model's route serves the path
+  // -- TLS, on either side
+  tls_failed,     // no agreement, or what came is not TLS
+  tls_untrusted,  // the peer's certificate is not good for what it was shown for; nothing was sent
+  tls_truncated,  // the connection ended without TLS having said so: bytes may be missing
 };
 
-inline constexpr Errc kLastErrc = Errc::unsupported_endpoint;
+inline constexpr Errc kLastErrc = Errc::tls_truncated;
 
 enum class Blame : std::uint8_t { client, upstream, gateway };
 

@@ -64,6 +64,8 @@ const std::map<Errc, int> kStatuses = {
     {Errc::invalid_key, 401},         {Errc::model_not_allowed, 403},
     {Errc::requests_limited, 429},    {Errc::tokens_limited, 429},
     {Errc::concurrency_limited, 429}, {Errc::unsupported_endpoint, 404},
+    {Errc::tls_failed, 502},          {Errc::tls_untrusted, 502},
+    {Errc::tls_truncated, 502},
 };
 
 TEST_CASE("every error has the status that its clients expect") {

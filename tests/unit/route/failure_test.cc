@@ -65,7 +65,10 @@ TEST_CASE("a lost connection is the target's, a lost client nobody's") {
                           Errc::upstream_redirect,
                           Errc::first_token_timeout,
                           Errc::idle_timeout,
-                          Errc::upstream_truncated}) {
+                          Errc::upstream_truncated,
+                          Errc::tls_failed,
+                          Errc::tls_untrusted,
+                          Errc::tls_truncated}) {
     Outcome outcome;
     outcome.error = base::upstream_error(code);
     CAPTURE(base::name_of(code));
