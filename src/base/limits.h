@@ -49,6 +49,15 @@ inline constexpr std::size_t kSmallPieceBytes = 2048;   // pieces up to this are
 inline constexpr std::size_t kCoalesceBytes = 16 * 1024;  // memcpy + send beats sendmsg up to here
 inline constexpr std::size_t kSendSegments = 16;          // iovecs of one sendmsg
 
+// -- TLS
+inline constexpr std::size_t kTlsRecordBytes = 16 * 1024;  // plaintext of one record (RFC 8446)
+inline constexpr std::size_t kTlsSealAhead = 32 * 1024;    // ciphertext that waits for the kernel
+inline constexpr std::size_t kTlsTickets = 8;              // of one origin on one worker
+inline constexpr std::size_t kTlsFileBytes = 4u << 20;     // of PEM; a system's bundle is 220 KB
+inline constexpr std::size_t kTlsCertificates = 64;        // of one listener
+inline constexpr Nanos kTlsHandshake = 5 * base::kSecond;  // from the connection to the last step
+inline constexpr Nanos kTlsGoodbye = 500 * base::kMillisecond;  // to hand over a last alert
+
 // -- a worker
 inline constexpr std::size_t kClientConnections = 16384;    // above: 503 and close
 inline constexpr std::size_t kUpstreamConnections = 16384;  // all origins together

@@ -59,6 +59,7 @@ enum class CloseHow : std::uint8_t {
 enum PauseReason : std::uint8_t {
   kPauseBackpressure = 1,  // the other side does not take what we have
   kPausePipeline = 2,      // the client sent more requests ahead than we hold
+  kPauseUnread = 4,        // TLS is ready, but nobody asked for plaintext yet
 };
 
 // One kernel request that may be in flight; the address is its identity. `Socket` and `Listener`

@@ -1,0 +1,245 @@
+#include "net/tls_engine.h"
+
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/limits.h"
+#include "io/receive_pool.h"
+#include "net/tls_client.h"
+#include "net/tls_server.h"
+#include "net/tls_sessions.h"
+
+namespace headrace::net {
+namespace {
+
+using base::Errc;
+
+// -- the library's end of the wire: our two queues
+
+int wire_read(BIO* wire, char* to, int room) {
+  BIO_clear_retry_flags(wire);
+  const int count =
+      static_cast<TlsEngine*>(BIO_get_data(wire))->pull(to, static_cast<std::size_t>(room));
+  if (count == 0) BIO_set_retry_read(wire);
+  return count == 0 ? -1 : count;
+}
+
+int wire_write(BIO* wire, const char* from, int count) {
+  static_cast<TlsEngine*>(BIO_get_data(wire))->push({from, static_cast<std::size_t>(count)});
+  return count;
+}
+
+long wire_control(BIO*, int command, long, void*) {
+  return command == BIO_CTRL_FLUSH ? 1 : 0;
+}
+
+int wire_create(BIO* wire) {
+  BIO_set_init(wire, 1);
+  return 1;
+}
+
+const BIO_METHOD* wire_method() {
+  static const BIO_METHOD* const method = [] {
+    BIO_METHOD* made = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "headrace");
+    BIO_meth_set_create(made, wire_create);
+    BIO_meth_set_read(made, wire_read);
+    BIO_meth_set_write(made, wire_write);
+    BIO_meth_set_ctrl(made, wire_control);
+    return made;
+  }();
+  return method;
+}
+
+// The reasons that mean "I do not know you" rather than "I do not understand you".
+bool is_about_trust(int reason) {
+  return reason == SSL_R_CERTIFICATE_VERIFY_FAILED ||
+         reason == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE;
+}
+
+}  // namespace
+
+int keep_ticket(ssl_st* ssl, ssl_session_st* ticket) {
+  static_cast<TlsEngine*>(SSL_get_app_data(ssl))->keep(ticket);
+  return 1;
+}
+
+TlsEngine::TlsEngine(io::BlockPool& blocks, const TlsClient& client, TlsSessions* tickets)
+    : TlsEngine(blocks) {
+  tickets_ = tickets;
+  begin(SSL_new(client.settings()));
+  SSL_set_connect_state(ssl_);
+  if (!client.server_name().empty())
+    SSL_set_tlsext_host_name(ssl_, client.server_name().c_str());
+  if (tickets_ == nullptr) return;
+  if (SSL_SESSION* ticket = tickets_->take(); ticket != nullptr) {
+    SSL_set_session(ssl_, ticket);
+    SSL_SESSION_free(ticket);
+  }
+}
+
+TlsEngine::TlsEngine(io::BlockPool& blocks, const TlsServer& server) : TlsEngine(blocks) {
+  begin(SSL_new(server.settings()));
+  SSL_set_accept_state(ssl_);
+}
+
+TlsEngine::~TlsEngine() {
+  SSL_free(ssl_);
+}
+
+void TlsEngine::begin(ssl_st* ssl) {
+  HEADRACE_ASSERT(ssl != nullptr);
+  ssl_ = ssl;
+  SSL_set_app_data(ssl, this);
+  SSL_set_shed_handshake_config(ssl, 1);  // an idle connection keeps only what it needs
+  BIO* wire = BIO_new(wire_method());
+  HEADRACE_ASSERT(wire != nullptr);
+  BIO_set_data(wire, this);
+  SSL_set_bio(ssl, wire, wire);
+}
+
+// -- what the library reads and writes
+
+int TlsEngine::pull(char* to, std::size_t room) {
+  std::size_t copied = 0;
+  while (copied < room && !input_.empty()) {
+    const std::size_t count = std::min(room - copied, input_.front().size());
+    std::memcpy(to + copied, input_.front().data(), count);
+    input_.consume(count);
+    copied += count;
+  }
+  pulled_ += copied;
+  return static_cast<int>(copied);
+}
+
+// A record comes whole and stays together; small ones share a block.
+void TlsEngine::push(std::string_view ciphertext) {
+  const bool fits = !output_.empty() && output_.back().tailroom() >= ciphertext.size();
+  if (fits) {
+    std::memcpy(
+        output_.back().data() + output_.back().size(), ciphertext.data(), ciphertext.size());
+    output_.extend_back(ciphertext.size());
+    return;
+  }
+  io::Slice block = blocks_.take(ciphertext.size());
+  std::memcpy(block.data(), ciphertext.data(), ciphertext.size());
+  block.grow_back(ciphertext.size());
+  output_.push(std::move(block), false);
+}
+
+void TlsEngine::keep(ssl_session_st* ticket) {
+  if (tickets_ != nullptr) {
+    tickets_->keep(ticket);
+  } else {
+    SSL_SESSION_free(ticket);
+  }
+}
+
+// -- verbs
+
+bool TlsEngine::has_input() const {
+  return !input_.empty() || SSL_pending(ssl_) > 0;
+}
+
+TlsEngine::Outcome TlsEngine::shake_hands() {
+  ERR_clear_error();
+  const int result = SSL_do_handshake(ssl_);
+  if (result == 1) {
+    pulled_ = 0;
+    return Outcome::done;
+  }
+  return judge(result);
+}
+
+TlsEngine::Outcome TlsEngine::read(io::Slice& plaintext) {
+  if (last_ == Outcome::ended || last_ == Outcome::failed) return last_;
+  if (!has_input()) return Outcome::more;
+  // No more plaintext can come of what is there than it has bytes itself.
+  const std::size_t room =
+      std::min(input_.bytes() + pulled_ + static_cast<std::size_t>(SSL_pending(ssl_)),
+               base::limits::kTlsRecordBytes);
+  io::Slice block =
+      blocks_.take(io::ReceivePool::kHeadMargin + room + io::ReceivePool::kTailMargin);
+  io::Buffer& buffer = *block.buffer();
+  char* const first = buffer.base + io::ReceivePool::kHeadMargin;
+  std::size_t size = 0;
+  ERR_clear_error();
+  while (size < room && has_input()) {
+    const int result = SSL_read(ssl_, first + size, static_cast<int>(room - size));
+    if (result <= 0) {
+      last_ = judge(result);
+      break;
+    }
+    pulled_ = 0;
+    size += static_cast<std::size_t>(result);
+  }
+  if (size == 0) return last_;
+  plaintext = io::Slice(buffer, first, size);
+  plaintext.set_headroom(io::ReceivePool::kHeadMargin);
+  plaintext.set_tailroom(buffer.capacity - io::ReceivePool::kHeadMargin - size);
+  return Outcome::done;
+}
+
+bool TlsEngine::write(std::string_view plaintext) {
+  HEADRACE_ASSERT(!plaintext.empty());
+  ERR_clear_error();
+  const int result = SSL_write(ssl_, plaintext.data(), static_cast<int>(plaintext.size()));
+  if (result == static_cast<int>(plaintext.size())) return true;
+  note_failure();
+  return false;
+}
+
+void TlsEngine::end() {
+  ERR_clear_error();
+  SSL_shutdown(ssl_);
+}
+
+// -- outcomes
+
+TlsEngine::Outcome TlsEngine::judge(int result) {
+  switch (SSL_get_error(ssl_, result)) {
+    case SSL_ERROR_WANT_READ:
+      return Outcome::more;
+    case SSL_ERROR_ZERO_RETURN:
+      return Outcome::ended;
+    default:
+      note_failure();
+      return Outcome::failed;
+  }
+}
+
+void TlsEngine::note_failure() {
+  const std::uint32_t error = ERR_peek_last_error();
+  const bool untrusted =
+      ERR_GET_LIB(error) == ERR_LIB_SSL && is_about_trust(ERR_GET_REASON(error));
+  failure_ = untrusted ? Errc::tls_untrusted : Errc::tls_failed;
+  const char* text = nullptr;
+  if (untrusted && ERR_GET_REASON(error) == SSL_R_CERTIFICATE_VERIFY_FAILED) {
+    text = X509_verify_cert_error_string(SSL_get_verify_result(ssl_));
+  } else {
+    text = ERR_reason_error_string(error);
+  }
+  failure_text_ = text == nullptr ? "unknown" : text;
+  last_ = Outcome::failed;
+  ERR_clear_error();
+}
+
+bool TlsEngine::resumed() const {
+  return SSL_session_reused(ssl_) == 1;
+}
+
+std::string_view TlsEngine::protocol() const {
+  const std::uint8_t* name = nullptr;
+  unsigned size = 0;
+  SSL_get0_alpn_selected(ssl_, &name, &size);
+  return {reinterpret_cast<const char*>(name), size};
+}
+
+std::string_view TlsEngine::version() const {
+  return SSL_get_version(ssl_);
+}
+
+}  // namespace headrace::net

@@ -1,0 +1,90 @@
+// TLS without a socket: ciphertext goes in as received slices and comes out as slices to send;
+// plaintext likewise. One engine a connection, owned by its net::Stream, one thread.
+//
+// What it costs: a record is opened in the library's own buffer and copied once into a pooled block
+// (with room around it, as a receive buffer has); sealing is one pass, and the record is copied
+// once into a block to send. The library makes and drops one allocation a record each way, we make
+// none.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "base/error.h"
+#include "io/block_pool.h"
+#include "io/slice_queue.h"
+
+struct ssl_st;
+struct ssl_session_st;
+
+namespace headrace::net {
+
+class TlsClient;
+class TlsServer;
+class TlsSessions;
+
+class TlsEngine {
+ public:
+  enum class Outcome : std::uint8_t {
+    more,    // nothing (more) to be had before more ciphertext comes
+    done,    // the handshake is through; plaintext was read
+    ended,   // the peer said that it will send no more
+    failed,  // see failure(); an alert may stand in output()
+  };
+
+  // `tickets` (may be null) outlives the engine.
+  TlsEngine(io::BlockPool& blocks, const TlsClient& client, TlsSessions* tickets);
+  TlsEngine(io::BlockPool& blocks, const TlsServer& server);
+  TlsEngine(const TlsEngine&) = delete;
+  TlsEngine& operator=(const TlsEngine&) = delete;
+  ~TlsEngine();
+
+  void feed(io::Slice ciphertext) { input_.push(std::move(ciphertext)); }
+  bool has_input() const;
+
+  Outcome shake_hands();
+  // `done`: what came, at most a record's worth in one slice.
+  Outcome read(io::Slice& plaintext);
+  // Seals all of it, one record for each kTlsRecordBytes. False: failed.
+  bool write(std::string_view plaintext);
+  // Says that we will send no more.
+  void end();
+
+  // What is to be sent, in order.
+  io::SliceQueue& output() { return output_; }
+
+  // Why it failed: the code, and the library's words for it, which are constants.
+  base::Errc failure() const { return failure_; }
+  std::string_view failure_text() const { return failure_text_; }
+
+  bool resumed() const;
+  std::string_view protocol() const;  // what ALPN settled on; empty: nothing
+  std::string_view version() const;   // "TLSv1.3"
+
+  // -- for the library's callbacks
+  int pull(char* to, std::size_t room);
+  void push(std::string_view ciphertext);
+  void keep(ssl_session_st* ticket);
+
+ private:
+  explicit TlsEngine(io::BlockPool& blocks) : blocks_(blocks) {}
+  void begin(ssl_st* ssl);
+  Outcome judge(int result);
+  void note_failure();
+
+  io::BlockPool& blocks_;
+  ssl_st* ssl_ = nullptr;
+  TlsSessions* tickets_ = nullptr;
+  io::SliceQueue input_;
+  io::SliceQueue output_;
+  std::size_t pulled_ = 0;  // bytes of an unfinished record that the library holds, at most
+  Outcome last_ = Outcome::more;
+  base::Errc failure_ = base::Errc::ok;
+  std::string_view failure_text_;
+};
+
+// SSL_CTX_sess_set_new_cb: hands a new ticket to the engine of its connection.
+int keep_ticket(ssl_st* ssl, ssl_session_st* ticket);
+
+}  // namespace headrace::net

@@ -1,0 +1,70 @@
+// Goal: the right certificate for the name a client asks for, and no client without one where they
+// are asked for. Method: two engines wire to wire.
+#include "net/tls_server.h"
+
+#include <doctest/doctest.h>
+
+#include "tls_pair.h"
+
+namespace headrace::net::test {
+
+using base::Errc;
+
+TEST_CASE("a client gets the certificate that bears the name it asks for") {
+  CertificateHouse house;
+  house.write("a", {.alt_names = "DNS:a.test"});
+  house.write("b", {.alt_names = "DNS:b.test,DNS:*.b.test"});
+  const auto server = make_server(house, {"a", "b"});
+  for (const std::string host : {"a.test", "b.test", "x.b.test", "B.test"}) {
+    CAPTURE(host);
+    const auto client = make_client(house, {.host = host});
+    Wire wire(*client, *server);
+    CHECK(wire.shake_hands());
+  }
+  CHECK(server->settings_for("a.test") == server->settings());
+  CHECK(server->settings_for("b.test") != server->settings());
+  CHECK(server->settings_for("c.test") == nullptr);
+  // Who asks for a name that nobody bears is shown the first, and refuses it.
+  const auto client = make_client(house, {.host = "c.test"});
+  Wire wire(*client, *server);
+  CHECK_FALSE(wire.shake_hands());
+  CHECK(wire.client.failure_text() == "Hostname mismatch");
+}
+
+TEST_CASE("where clients must show a certificate, one without or with a strange one is refused") {
+  CertificateHouse house;
+  CertificateHouse elsewhere;
+  house.write("good", CertificatePlan{});
+  house.write("me", {.usage = "clientAuth"});
+  house.write("server", {.usage = "serverAuth"});
+  elsewhere.write("me", {.usage = "clientAuth"});
+  const auto server = make_server(
+      house, {"good"}, {.client_ca_file = house.authority_file()});
+  const auto meet = [&](const std::string& certificate, const std::string& key) {
+    const auto client = make_client(
+        house, {.host = "good.test", .certificate_file = certificate, .key_file = key});
+    Wire wire(*client, *server);
+    // With TLS 1.3 the client is through before the server has looked.
+    wire.shake_hands();
+    return wire.server.failure();
+  };
+  CHECK(meet(house.certificate("me"), house.key("me")) == Errc::ok);
+  CHECK(meet("", "") == Errc::tls_untrusted);
+  CHECK(meet(elsewhere.certificate("me"), elsewhere.key("me")) == Errc::tls_untrusted);
+  CHECK(meet(house.certificate("server"), house.key("server")) == Errc::tls_untrusted);
+}
+
+TEST_CASE("a server's certificate that cannot be used is a fault that names the file") {
+  CertificateHouse house;
+  house.write("good", CertificatePlan{});
+  std::string fault;
+  CHECK(TlsServer::make({.certificates = {{house.dir.file("none"), house.key("good")}}}, fault) ==
+        nullptr);
+  CHECK(fault.find("none cannot be read") != std::string::npos);
+  CHECK(TlsServer::make({.certificates = {{house.certificate("good"), house.key("good")}},
+                         .client_ca_file = house.key("good")},
+                        fault) == nullptr);
+  CHECK(fault.find("holds no certificate") != std::string::npos);
+}
+
+}  // namespace headrace::net::test
