@@ -56,7 +56,8 @@ inline constexpr std::size_t kTlsTickets = 8;              // of one origin on o
 inline constexpr std::size_t kTlsFileBytes = 4u << 20;     // of PEM; a system's bundle is 220 KB
 inline constexpr std::size_t kTlsCertificates = 64;        // of one listener
 inline constexpr Nanos kTlsHandshake = 5 * base::kSecond;  // from the connection to the last step
-inline constexpr Nanos kTlsGoodbye = 500 * base::kMillisecond;  // to hand over a last alert
+inline constexpr Nanos kTlsGoodbye = 500 * base::kMillisecond;   // to hand over a last alert
+inline constexpr Nanos kTlsComplaintPause = 30 * base::kSecond;  // a line of log for an origin
 
 // -- a worker
 inline constexpr std::size_t kClientConnections = 16384;    // above: 503 and close

@@ -9,7 +9,11 @@
 namespace headrace::config {
 namespace {
 
-constexpr std::uint16_t kHttpPort = 80;
+constexpr std::string_view kSchemes = "must begin with https:// or http://";
+
+std::uint16_t usual_port(std::string_view scheme) {
+  return scheme == "https" ? 443 : 80;
+}
 
 bool is_letter(char c) {
   const char lowered = base::lower(c);
@@ -56,13 +60,13 @@ bool is_plain_path(std::string_view path) {
   return true;
 }
 
-std::string check_scheme(std::string_view scheme) {
-  if (base::equals_lowered(scheme, "http")) return {};
-  if (base::equals_lowered(scheme, "https")) {
-    return "TLS is not built in yet; use an http:// URL (a TLS proxy on this host can stand "
-           "between)";
+std::string split_scheme(std::string_view scheme, Provider& provider) {
+  for (const std::string_view known : {"https", "http"}) {
+    if (!base::equals_lowered(scheme, known)) continue;
+    provider.scheme = known;
+    return {};
   }
-  return "must begin with http://";
+  return std::string(kSchemes);
 }
 
 std::string split_authority(std::string_view authority, Provider& provider) {
@@ -91,9 +95,10 @@ std::string split_authority(std::string_view authority, Provider& provider) {
 
   provider.host = host;
   std::transform(provider.host.begin(), provider.host.end(), provider.host.begin(), base::lower);
-  provider.port = has_port ? static_cast<std::uint16_t>(*number) : kHttpPort;
+  const std::uint16_t usual = usual_port(provider.scheme);
+  provider.port = has_port ? static_cast<std::uint16_t>(*number) : usual;
   provider.authority = bracketed ? "[" + provider.host + "]" : provider.host;
-  if (provider.port != kHttpPort) provider.authority += ":" + std::to_string(provider.port);
+  if (provider.port != usual) provider.authority += ":" + std::to_string(provider.port);
   return {};
 }
 
@@ -104,8 +109,9 @@ std::string split_base_url(std::string_view url, Provider& provider) {
   constexpr std::size_t kLengthMax = 1024;  // it goes into the head of every request
   if (url.size() > kLengthMax) return "is longer than 1024 characters";
   const std::size_t scheme_end = url.find(kSeparator);
-  if (scheme_end == std::string_view::npos) return "must begin with http://";
-  if (std::string fault = check_scheme(url.substr(0, scheme_end)); !fault.empty()) return fault;
+  if (scheme_end == std::string_view::npos) return std::string(kSchemes);
+  if (std::string fault = split_scheme(url.substr(0, scheme_end), provider); !fault.empty())
+    return fault;
   url.remove_prefix(scheme_end + kSeparator.size());
 
   if (url.find('#') != std::string_view::npos) return "a fragment (#) has no place here; remove it";
@@ -122,7 +128,6 @@ std::string split_base_url(std::string_view url, Provider& provider) {
            "dot segments";
   }
   if (std::string fault = split_authority(authority, provider); !fault.empty()) return fault;
-  provider.scheme = "http";
   provider.base_path = path;
   return {};
 }

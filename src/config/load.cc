@@ -12,6 +12,7 @@
 #include "base/limits.h"
 #include "config/from_environment.h"
 #include "config/overrides.h"
+#include "config/provider_tls.h"
 #include "config/reader.h"
 #include "config/yaml_tree.h"
 
@@ -78,7 +79,9 @@ LoadOutcome load_file(const std::string& path, const Environment& environment) {
   return outcome;
 }
 
-LoadOutcome load(const std::string& path_or_empty, const Environment& environment) {
+namespace {
+
+LoadOutcome find_and_load(const std::string& path_or_empty, const Environment& environment) {
   if (!path_or_empty.empty()) return load_file(path_or_empty, environment);
   for (const auto searched : kSearched) {
     const std::string path(searched);
@@ -92,6 +95,17 @@ LoadOutcome load(const std::string& path_or_empty, const Environment& environmen
     outcome.source = "the environment, with " + found.names;
     for (Fault& fault : outcome.faults) fault.line = 0;  // of a text that nobody has seen
   }
+  return outcome;
+}
+
+}  // namespace
+
+LoadOutcome load(const std::string& path_or_empty, const Environment& environment) {
+  LoadOutcome outcome = find_and_load(path_or_empty, environment);
+  if (!outcome.ok()) return outcome;
+  for (std::string& line : load_provider_tls(*outcome.snapshot))
+    outcome.faults.push_back({0, std::move(line)});
+  if (!outcome.faults.empty()) outcome.snapshot.reset();
   return outcome;
 }
 

@@ -230,6 +230,7 @@ void Reader::read_provider(const Entry& entry, Snapshot& snapshot) {
   read_section(section("providers.NAME"), keys, path, at);
   read_credentials(entry, path, provider);
   check_keys_are_protected(entry, path, provider);
+  check_tls(entry, path, provider);
   snapshot.providers.push_back(std::move(provider));
 }
 

@@ -63,6 +63,7 @@ class Reader {
   void check_keys_are_protected(const Entry& entry,
                                 const std::string& path,
                                 const Provider& provider);
+  void check_tls(const Entry& entry, const std::string& path, const Provider& provider);
   void check_order(const TreeNode& node, const std::string& path, const Route& route);
   void check_access(const TreeNode& root, const Snapshot& snapshot);
 

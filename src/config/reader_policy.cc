@@ -66,7 +66,8 @@ void Reader::read_credential(const TreeNode& node,
 void Reader::check_keys_are_protected(const Entry& entry,
                                       const std::string& path,
                                       const Provider& provider) {
-  if (provider.is_private || provider.host.empty() || is_loopback_host(provider.host)) return;
+  if (provider.scheme == "https" || provider.is_private || provider.host.empty()) return;
+  if (is_loopback_host(provider.host)) return;
   const auto is_set = [](const Credential& each) { return !each.api_key.empty(); };
   const bool has_key =
       std::any_of(provider.credentials.begin(), provider.credentials.end(), is_set);
@@ -80,6 +81,30 @@ void Reader::check_keys_are_protected(const Entry& entry,
        "would cross the network in plain text: base_url is http and its host is not this one; if "
        "the "
        "network in between is trusted, write private: true");
+}
+
+void Reader::check_tls(const Entry& entry, const std::string& path, const Provider& provider) {
+  const auto at = [&](std::string_view name) -> const TreeNode& {
+    const TreeNode* key = entry.value.find(name);
+    return key == nullptr ? entry.value : *key;
+  };
+  if (provider.scheme == "http") {
+    for (const auto& [name, value] :
+         {std::pair<std::string_view, const std::string&>{"ca_file", provider.ca_file},
+          {"tls_certificate", provider.tls_certificate},
+          {"tls_key", provider.tls_key}}) {
+      if (value.empty()) continue;
+      tell(at(name),
+           path + "." + std::string(name),
+           "means nothing to a provider without TLS; write https:// in its base_url, or remove it");
+    }
+    return;
+  }
+  if (provider.tls_certificate.empty() == provider.tls_key.empty()) return;
+  const bool lacks_key = provider.tls_key.empty();
+  tell(at(lacks_key ? "tls_certificate" : "tls_key"),
+       path + (lacks_key ? ".tls_certificate" : ".tls_key"),
+       lacks_key ? "needs its tls_key" : "needs its tls_certificate");
 }
 
 // -- targets

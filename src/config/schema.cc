@@ -219,8 +219,9 @@ constexpr Key kProviderKeys[] = {
     {.name = "base_url",
      .kind = Kind::base_url,
      .slot = [](Place& at) -> Slot { return &at.provider->base_url; },
-     .help =
-         "`http://host[:port][/path]`; the API's paths are appended. No user, query or fragment.",
+     .help = "`https://host[:port][/path]`, or `http://`; the API's paths are appended. No user, "
+             "query or "
+             "fragment.",
      .required = true},
     {.name = "dialect",
      .kind = Kind::choice,
@@ -252,6 +253,20 @@ constexpr Key kProviderKeys[] = {
      .slot = [](Place& at) -> Slot { return &at.provider->reports_usage; },
      .help = "Whether streams are asked for their usage (`stream_options.include_usage`). `false` "
              "for a provider that refuses the field; its streams are then metered by estimate."},
+    {.name = "ca_file",
+     .kind = Kind::text,
+     .slot = [](Place& at) -> Slot { return &at.provider->ca_file; },
+     .help = "https: a PEM file of the authorities that its certificate may come from. Empty: "
+             "`SSL_CERT_FILE` of the environment, else `/etc/ssl/certs/ca-certificates.crt`. Read "
+             "at start and at reload."},
+    {.name = "tls_certificate",
+     .kind = Kind::text,
+     .slot = [](Place& at) -> Slot { return &at.provider->tls_certificate; },
+     .help = "https: a PEM file with the certificate that we show, and its chain. Empty: none."},
+    {.name = "tls_key",
+     .kind = Kind::text,
+     .slot = [](Place& at) -> Slot { return &at.provider->tls_key; },
+     .help = "A PEM file with the key of `tls_certificate`, without a passphrase."},
     {.name = "private",
      .kind = Kind::boolean,
      .slot = [](Place& at) -> Slot { return &at.provider->is_private; },

@@ -5,12 +5,17 @@
 #include <sys/socket.h>
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/limits.h"
 #include "base/time.h"
+
+namespace headrace::net {
+class TlsClient;
+}
 
 namespace headrace::config {
 
@@ -68,7 +73,7 @@ struct Provider {
   std::string name;
   std::string dialect = "openai";
   std::string base_url;  // as it was configured, for people; the fields below are what is used
-  std::string scheme;    // "http"
+  std::string scheme;    // "http" or "https"
   std::string host;      // name or address, without brackets; the socket path of http+unix
   std::uint16_t port = 80;
   std::string authority;  // the Host field we send
@@ -80,7 +85,11 @@ struct Provider {
   bool takes_client_key = false;        // a key that a client brought was brought for this one
   std::string price_as;  // its name in the price table, or kNoPrices; empty: by name, else by host
   bool is_private =
-      false;  // plaintext with a key is allowed only to loopback or a private provider
+      false;            // plaintext with a key is allowed only to loopback or a private provider
+  std::string ca_file;  // https: whom to believe; empty: net::TlsTrust::default_file()
+  std::string tls_certificate;  // https: what we show; empty: nothing
+  std::string tls_key;
+  std::shared_ptr<const net::TlsClient> tls;  // made of these by config/provider_tls; null: http
   std::vector<sockaddr_storage>
       addresses;  // resolved by the control thread; empty: not resolved (yet)
 };

@@ -241,8 +241,8 @@ void Stream::push(io::Slice slice) {
 void Stream::push_copy(std::string_view bytes) {
   io::SliceQueue& unsealed = tls_->unsealed;
   while (!bytes.empty()) {
-    const bool fits = !unsealed.empty() && unsealed.back().buffer() != nullptr &&
-                      unsealed.back().tailroom() != 0;
+    const bool fits =
+        !unsealed.empty() && unsealed.back().buffer() != nullptr && unsealed.back().tailroom() != 0;
     if (!fits) {
       constexpr std::size_t kBlock = 4000;
       const std::size_t wanted = unsealed.empty() ? bytes.size() : std::max(bytes.size(), kBlock);

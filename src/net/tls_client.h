@@ -17,9 +17,9 @@ struct ssl_ctx_st;
 namespace headrace::net {
 
 struct TlsClientOptions {
-  std::string host;                       // a name, which is also sent (SNI), or an IP address
-  std::string certificate_file{};         // ours, with its chain; empty: we show none
-  std::string key_file{};                 // of that certificate
+  std::string host;                      // a name, which is also sent (SNI), or an IP address
+  std::string certificate_file{};        // ours, with its chain; empty: we show none
+  std::string key_file{};                // of that certificate
   std::vector<std::string> protocols{};  // ALPN, the most wanted first; empty: none is offered
 };
 

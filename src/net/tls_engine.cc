@@ -72,13 +72,7 @@ TlsEngine::TlsEngine(io::BlockPool& blocks, const TlsClient& client, TlsSessions
   tickets_ = tickets;
   begin(SSL_new(client.settings()));
   SSL_set_connect_state(ssl_);
-  if (!client.server_name().empty())
-    SSL_set_tlsext_host_name(ssl_, client.server_name().c_str());
-  if (tickets_ == nullptr) return;
-  if (SSL_SESSION* ticket = tickets_->take(); ticket != nullptr) {
-    SSL_set_session(ssl_, ticket);
-    SSL_SESSION_free(ticket);
-  }
+  if (!client.server_name().empty()) SSL_set_tlsext_host_name(ssl_, client.server_name().c_str());
 }
 
 TlsEngine::TlsEngine(io::BlockPool& blocks, const TlsServer& server) : TlsEngine(blocks) {
@@ -144,7 +138,19 @@ bool TlsEngine::has_input() const {
   return !input_.empty() || SSL_pending(ssl_) > 0;
 }
 
+// A ticket is taken for a handshake that really begins: an address that refuses does not use one
+// up.
+void TlsEngine::offer_ticket() {
+  if (tickets_ == nullptr) return;
+  SSL_SESSION* ticket = tickets_->take();
+  if (ticket == nullptr) return;
+  SSL_set_session(ssl_, ticket);
+  SSL_SESSION_free(ticket);
+}
+
 TlsEngine::Outcome TlsEngine::shake_hands() {
+  if (!begun_) offer_ticket();
+  begun_ = true;
   ERR_clear_error();
   const int result = SSL_do_handshake(ssl_);
   if (result == 1) {
@@ -213,8 +219,7 @@ TlsEngine::Outcome TlsEngine::judge(int result) {
 
 void TlsEngine::note_failure() {
   const std::uint32_t error = ERR_peek_last_error();
-  const bool untrusted =
-      ERR_GET_LIB(error) == ERR_LIB_SSL && is_about_trust(ERR_GET_REASON(error));
+  const bool untrusted = ERR_GET_LIB(error) == ERR_LIB_SSL && is_about_trust(ERR_GET_REASON(error));
   failure_ = untrusted ? Errc::tls_untrusted : Errc::tls_failed;
   const char* text = nullptr;
   if (untrusted && ERR_GET_REASON(error) == SSL_R_CERTIFICATE_VERIFY_FAILED) {

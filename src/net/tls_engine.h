@@ -70,6 +70,7 @@ class TlsEngine {
  private:
   explicit TlsEngine(io::BlockPool& blocks) : blocks_(blocks) {}
   void begin(ssl_st* ssl);
+  void offer_ticket();
   Outcome judge(int result);
   void note_failure();
 
@@ -79,6 +80,7 @@ class TlsEngine {
   io::SliceQueue input_;
   io::SliceQueue output_;
   std::size_t pulled_ = 0;  // bytes of an unfinished record that the library holds, at most
+  bool begun_ = false;
   Outcome last_ = Outcome::more;
   base::Errc failure_ = base::Errc::ok;
   std::string_view failure_text_;

@@ -20,15 +20,14 @@ struct TlsServerOptions {
     std::string key_file;
   };
   std::vector<Certificate> certificates{};  // at least one; the first is shown to who names none
-  std::string client_ca_file{};           // clients must show a certificate of these; empty: none
-  std::vector<std::string> protocols{};   // ALPN, ours first: "h2", "http/1.1"
+  std::string client_ca_file{};             // clients must show a certificate of these; empty: none
+  std::vector<std::string> protocols{};     // ALPN, ours first: "h2", "http/1.1"
 };
 
 class TlsServer {
  public:
   // Null where it cannot be done; `fault` says why, without quoting a file.
-  static std::shared_ptr<const TlsServer> make(const TlsServerOptions& options,
-                                               std::string& fault);
+  static std::shared_ptr<const TlsServer> make(const TlsServerOptions& options, std::string& fault);
 
   TlsServer() = default;
   TlsServer(const TlsServer&) = delete;

@@ -18,8 +18,12 @@ upstream::Endpoint endpoint_of(const sockaddr_storage& address) {
   return endpoint;
 }
 
+// Connections on other terms of TLS are another origin's.
 std::string origin_name(const config::Provider& provider) {
-  return provider.scheme + "://" + provider.host + ":" + std::to_string(provider.port);
+  const std::string name =
+      provider.scheme + "://" + provider.host + ":" + std::to_string(provider.port);
+  HEADRACE_ASSERT((provider.scheme == "https") == (provider.tls != nullptr));
+  return provider.tls == nullptr ? name : name + " " + provider.tls->identity();
 }
 
 }  // namespace
@@ -55,6 +59,7 @@ void Worker::use(const proxy::Rules& rules) {
     for (const sockaddr_storage& address : provider.addresses)
       endpoints.push_back(endpoint_of(address));
     origin.set_endpoints(std::move(endpoints));
+    origin.set_tls(provider.tls);
     live->origins.push_back(&origin);
   }
   shop_.live = live.get();
@@ -196,6 +201,9 @@ void Worker::publish_counters() {
   out.upstream_connecting.set(pool.connecting);
   out.connects.set(pool.connects);
   out.reuses.set(pool.reuses);
+  out.tls_full.set(pool.tls_full);
+  out.tls_resumed.set(pool.tls_resumed);
+  out.tls_failed.set(pool.tls_failed);
   out.stale_retries.set(tally.stale_retries);
   out.cancels.set(tally.cancels);
   out.events_relayed.set(tally.events_relayed);

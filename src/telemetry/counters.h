@@ -56,6 +56,9 @@ struct alignas(128) WorkerCounters {
   Counter reuses;         // requests that found one waiting
   Counter stale_retries;  // and had to go again, because it was dead
   Counter cancels;        // attempts given up because the client went
+  Counter tls_full;       // handshakes with providers, from nothing
+  Counter tls_resumed;    // on the strength of an earlier one
+  Counter tls_failed;
 
   // -- relay
   Counter events_relayed;
@@ -163,6 +166,14 @@ inline constexpr std::array kCounterRows = {
     counter("headrace_upstream_cancels_total",
             "Attempts cancelled because the client went away.",
             &W::cancels),
+    with(R"(result="full")",
+         counter("headrace_upstream_tls_handshakes_total",
+                 "TLS handshakes with providers, by result.",
+                 &W::tls_full)),
+    with(R"(result="resumed")",
+         counter("headrace_upstream_tls_handshakes_total", "", &W::tls_resumed)),
+    with(R"(result="failed")",
+         counter("headrace_upstream_tls_handshakes_total", "", &W::tls_failed)),
 
     counter(
         "headrace_events_relayed_total", "Stream events relayed to clients.", &W::events_relayed),

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/log.h"
+
 namespace headrace::upstream {
 
 Pool::Pool(io::Io& io, PoolOptions options)
@@ -49,6 +51,28 @@ void Pool::note_connected(UpstreamConn& conn) {
   HEADRACE_ASSERT(conn.state_ == UpstreamConn::State::connecting);
   --counters_.connecting;
   ++counters_.busy;
+  if (!conn.stream_.is_tls()) return;
+  ++(conn.stream_.resumed() ? counters_.tls_resumed : counters_.tls_full);
+}
+
+// The words are the library's constants; a server that fails again and again is named now and then.
+void Pool::note_tls_failure(UpstreamConn& conn, base::Errc code, std::string_view text) {
+  ++counters_.tls_failed;
+  Origin& origin = conn.origin();
+  if (io_.now() < origin.quiet_until_) return;
+  origin.quiet_until_ = io_.now() + base::limits::kTlsComplaintPause;
+  // A name may go on behind a blank, with what only tells origins apart.
+  HEADRACE_LOG_WARNING("%.*s: %.*s: %.*s",
+                       static_cast<int>(std::min(origin.name().find(' '), origin.name().size())),
+                       origin.name().c_str(),
+                       static_cast<int>(base::name_of(code).size()),
+                       base::name_of(code).data(),
+                       static_cast<int>(text.size()),
+                       text.data());
+}
+
+void Pool::note_tls_timeout(bool shaking) {
+  if (shaking) ++counters_.tls_failed;
 }
 
 void Pool::put_idle(UpstreamConn& conn) {

@@ -12,6 +12,8 @@
 #include "base/result.h"
 #include "base/slab.h"
 #include "io/io.h"
+#include "net/tls_client.h"
+#include "net/tls_sessions.h"
 #include "upstream/upstream_conn.h"
 
 namespace headrace::upstream {
@@ -21,7 +23,9 @@ struct Endpoint {
   socklen_t size = 0;
 };
 
-// Where connections lead: the resolved addresses of one provider.
+// Where connections lead: the resolved addresses of one provider, and on which terms of TLS, if on
+// any. Connections and tickets are shared by whoever names the same origin, so other terms must be
+// another origin (TlsClient::identity()).
 class Origin {
  public:
   explicit Origin(std::string name) : name_(std::move(name)) {}
@@ -29,6 +33,9 @@ class Origin {
   const std::string& name() const { return name_; }
   const std::vector<Endpoint>& endpoints() const { return endpoints_; }
   void set_endpoints(std::vector<Endpoint> endpoints) { endpoints_ = std::move(endpoints); }
+  void set_tls(std::shared_ptr<const net::TlsClient> tls) { tls_ = std::move(tls); }
+  const net::TlsClient* tls() const { return tls_.get(); }
+  net::TlsSessions& tickets() { return tickets_; }
   // The endpoints in turn, so that a dead address costs one attempt, not every one.
   const Endpoint& next_endpoint() { return endpoints_[next_++ % endpoints_.size()]; }
 
@@ -39,6 +46,9 @@ class Origin {
 
   std::string name_;
   std::vector<Endpoint> endpoints_;
+  std::shared_ptr<const net::TlsClient> tls_;
+  net::TlsSessions tickets_;
+  base::Nanos quiet_until_ = 0;  // no complaint about it before
   std::size_t next_ = 0;
   IdleList idle_;
   ConnList all_;
@@ -57,6 +67,9 @@ struct PoolCounters {
   std::size_t connecting = 0;
   std::uint64_t connects = 0;  // dialled
   std::uint64_t reuses = 0;    // handed out again
+  std::uint64_t tls_full = 0;  // handshakes from nothing
+  std::uint64_t tls_resumed = 0;
+  std::uint64_t tls_failed = 0;
 };
 
 class Pool {
@@ -81,6 +94,8 @@ class Pool {
   // -- from UpstreamConn
   void put_idle(UpstreamConn& conn);
   void note_connected(UpstreamConn& conn);
+  void note_tls_failure(UpstreamConn& conn, base::Errc code, std::string_view text);
+  void note_tls_timeout(bool shaking);
   void note_retired(UpstreamConn& conn);
   void bury(UpstreamConn& conn);
 

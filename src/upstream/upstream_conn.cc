@@ -12,7 +12,7 @@ namespace limits = base::limits;
 using base::Errc;
 
 UpstreamConn::UpstreamConn(io::Io& io, Pool& pool, Origin& origin)
-    : io_(io), pool_(pool), origin_(origin), socket_(*this) {
+    : io_(io), pool_(pool), origin_(origin), stream_(io, *this) {
   connect_timer_.bind<&UpstreamConn::on_connect_timeout>(*this);
 }
 
@@ -24,13 +24,19 @@ UpstreamConn::~UpstreamConn() {
 base::Status UpstreamConn::connect(base::Nanos deadline) {
   HEADRACE_ASSERT(state_ == State::connecting);
   connect_deadline_ = deadline;
-  const Endpoint& endpoint = origin_.next_endpoint();
-  ++addresses_tried_;
-  const base::Status status =
-      io_.connect(socket_, endpoint.address, endpoint.size, io::Side::upstream);
+  const base::Status status = dial();
   if (!status) return status;
   io_.timers().schedule(connect_timer_, deadline);
   return {};
+}
+
+base::Status UpstreamConn::dial() {
+  const Endpoint& endpoint = origin_.next_endpoint();
+  ++addresses_tried_;
+  const net::TlsClient* tls = origin_.tls();
+  if (tls == nullptr) return stream_.connect(endpoint.address, endpoint.size, io::Side::upstream);
+  return stream_.connect(
+      endpoint.address, endpoint.size, io::Side::upstream, *tls, &origin_.tickets());
 }
 
 void UpstreamConn::send(AnswerOwner& owner, WireRequest request) {
@@ -49,24 +55,17 @@ void UpstreamConn::send(AnswerOwner& owner, WireRequest request) {
 }
 
 void UpstreamConn::flush_request() {
-  owner_->wire = {io_.now(), io_.now()};
-  io_.send(socket_, std::move(request_.first));
-  io_.send(socket_, std::move(request_.second));
-  io_.send(socket_, std::move(request_.third));
+  owner_->wire = {io_.now(), io_.now(), reused() ? 0 : stream_.connected_at()};
+  stream_.send(std::move(request_.first));
+  stream_.send(std::move(request_.second));
+  stream_.send(std::move(request_.third));
 }
 
 void UpstreamConn::on_connected(base::Status status) {
   if (state_ == State::closing) return;
   io_.timers().cancel(connect_timer_);
-  if (!status) {
-    if (addresses_tried_ < origin_.endpoints().size() && io_.now() < connect_deadline_) {
-      io_.close(socket_, io::CloseHow::abort);  // on_closed dials the next address
-      return;
-    }
-    fail(base::upstream_error(Errc::connect_failed, status.error().os_errno));
-    return;
-  }
-  io_.recv_start(socket_);
+  if (!status) return on_connect_failed(status.error());
+  stream_.recv_start();
   pool_.note_connected(*this);
   if (owner_ != nullptr) {
     state_ = State::busy;
@@ -77,8 +76,24 @@ void UpstreamConn::on_connected(base::Status status) {
   pool_.put_idle(*this);
 }
 
+// Who cannot be reached may be reached elsewhere. Who was reached and is not to be trusted, or does
+// not shake hands, is not asked a second time by another address.
+void UpstreamConn::on_connect_failed(base::Error error) {
+  if (!stream_.failure_text().empty()) {
+    pool_.note_tls_failure(*this, error.code, stream_.failure_text());
+    fail(base::upstream_error(error.code, error.os_errno));
+    return;
+  }
+  if (addresses_tried_ < origin_.endpoints().size() && io_.now() < connect_deadline_) {
+    stream_.close(io::CloseHow::abort);  // on_closed dials the next address
+    return;
+  }
+  fail(base::upstream_error(Errc::connect_failed, error.os_errno));
+}
+
 void UpstreamConn::on_connect_timeout() {
   HEADRACE_ASSERT(state_ == State::connecting);
+  if (stream_.is_tls()) pool_.note_tls_timeout(stream_.connected_at() != 0);
   fail(base::upstream_error(Errc::connect_timeout, ETIMEDOUT));
 }
 
@@ -86,7 +101,7 @@ void UpstreamConn::on_connect_timeout() {
 // last one.
 void UpstreamConn::on_sent() {
   if (owner_ == nullptr) return;
-  if (socket_.queued_bytes() != 0) {
+  if (stream_.queued_bytes() != 0) {
     owner_->wire.request_sent = 0;
   } else if (owner_->wire.request_sent == 0) {
     owner_->wire.request_sent = io_.now();
@@ -189,7 +204,7 @@ void UpstreamConn::read_body(io::Slice slice) {
 // The answer is complete. Stray bytes behind it spoil the connection, not the answer.
 void UpstreamConn::finish_answer(bool leftover) {
   AnswerOwner* owner = std::exchange(owner_, nullptr);
-  const bool request_unsent = socket_.queued_bytes() != 0;
+  const bool request_unsent = stream_.queued_bytes() != 0;
   if (keep_alive_ && !leftover && !request_unsent) {
     state_ = State::idle;
     resume();
@@ -212,7 +227,9 @@ void UpstreamConn::on_eof() {
 
 void UpstreamConn::on_error(base::Error error) {
   if (state_ == State::closing) return;
-  fail(broken(Errc::upstream_reset, error.os_errno));
+  // What TLS says of the end stays: that bytes may be missing, or that some were not the server's.
+  const bool by_tls = error.code == Errc::tls_truncated || error.code == Errc::tls_failed;
+  fail(broken(by_tls ? error.code : Errc::upstream_reset, error.os_errno));
 }
 
 // A reused connection that dies before any answer byte lost a race against the server's idle
@@ -242,10 +259,10 @@ void UpstreamConn::retire(io::CloseHow how) {
   state_ = State::closing;
   request_ = {};
   gathered_head_.reset();
-  if (socket_.is_closed()) {
+  if (stream_.is_closed()) {
     pool_.bury(*this);
-  } else if (socket_.state != io::Socket::State::closing) {  // else: between two addresses
-    io_.close(socket_, how);
+  } else if (!stream_.is_closing()) {  // else: between two addresses
+    stream_.close(how);
   }
 }
 

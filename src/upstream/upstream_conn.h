@@ -1,7 +1,7 @@
-// One connection to an upstream, HTTP/1.1: connects, sends one request at a time, takes the answer
-// apart and hands its payload on as slices of the receive buffers. Owned by the Pool; lent to one
-// attempt from acquire() to the end of the answer. What an attempt does not finish is closed, never
-// reused.
+// One connection to an upstream, HTTP/1.1, plain or TLS: connects, sends one request at a time,
+// takes the answer apart and hands its payload on as slices of the receive buffers. Owned by the
+// Pool; lent to one attempt from acquire() to the end of the answer. What an attempt does not
+// finish is closed, never reused.
 //
 // While it idles in the pool it goes on receiving: an end or a stray byte there retires it before
 // anybody trips over it. One thread.
@@ -16,6 +16,7 @@
 #include "http/h1_parser.h"
 #include "io/gather.h"
 #include "io/io.h"
+#include "net/stream.h"
 
 namespace headrace::upstream {
 
@@ -27,6 +28,7 @@ class Pool;
 struct WireStamps {
   base::Nanos connected = 0;
   base::Nanos request_sent = 0;  // its last byte was handed to the kernel
+  base::Nanos tls_began = 0;     // the handshake that ended at `connected`; 0: plain, or reused
 };
 
 // A request ready for the wire, in up to three pieces, in order. The head ends within the first.
@@ -68,10 +70,10 @@ class UpstreamConn final : public io::SocketOwner {
   void send(AnswerOwner& owner, WireRequest request);
   // The attempt is over before its answer: the connection is closed in this turn. No event follows.
   void cancel();
-  void pause() { io_.pause(socket_, io::kPauseBackpressure); }
-  void resume() { io_.resume(socket_, io::kPauseBackpressure); }
+  void pause() { stream_.pause(io::kPauseBackpressure); }
+  void resume() { stream_.resume(io::kPauseBackpressure); }
 
-  bool paused() const { return socket_.paused(); }
+  bool paused() const { return stream_.paused(); }
 
   bool reused() const { return requests_ > 1; }  // the running request is not its first
   bool connected() const { return state_ != State::connecting; }
@@ -93,7 +95,9 @@ class UpstreamConn final : public io::SocketOwner {
  private:
   friend class Pool;
 
+  base::Status dial();
   void flush_request();
+  void on_connect_failed(base::Error error);
   bool read_head(io::Slice& slice);
   void read_body(io::Slice slice);
   void finish_answer(bool leftover);
@@ -104,7 +108,7 @@ class UpstreamConn final : public io::SocketOwner {
   io::Io& io_;
   Pool& pool_;
   Origin& origin_;
-  io::Socket socket_;
+  net::Stream stream_;
   io::Timer connect_timer_;
   AnswerOwner* owner_ = nullptr;
   WireRequest request_;       // waits for the connection

@@ -7,6 +7,7 @@ import socket
 import tempfile
 from pathlib import Path
 
+from harness.certificates import Certificates
 from harness.gateway import Gateway, configuration
 from harness.process import Process, run
 from harness.sockets import connect
@@ -112,9 +113,12 @@ class Scene:
         options.setdefault("env", self.environment())
         return run(command, **options)
 
+    def certificates(self):
+        return Certificates(self.folder)
+
     # -- peers
-    def upstream(self, script=None):
-        upstream = Upstream(script)
+    def upstream(self, script=None, tls=None):
+        upstream = Upstream(script, tls)
         self.at_end(upstream.end)
         return upstream
 

@@ -2,6 +2,7 @@
 connection, and the case sees what arrived and what became of every connection."""
 
 import socket
+import ssl
 import threading
 
 from harness.checks import WAIT_S, Failed, until
@@ -33,8 +34,11 @@ class Call:
 
 
 class Upstream:
-    def __init__(self, script=None):
+    def __init__(self, script=None, tls=None):
         self.script = script or answer_normally
+        self.tls = tls  # an ssl.SSLContext, or plain
+        self.refusals = []  # handshakes that came to nothing, and bytes that came before one did
+        self.resumed = 0
         self.requests = []
         self.connections = 0  # accepted so far
         self.open = 0
@@ -48,7 +52,7 @@ class Upstream:
 
     @property
     def base_url(self):
-        return f"http://127.0.0.1:{self.port}/v1"
+        return f"https://localhost:{self.port}/v1" if self.tls else f"http://127.0.0.1:{self.port}/v1"
 
     def _accept(self):
         while True:
@@ -64,8 +68,22 @@ class Upstream:
                 self._wires.add(wire)
             threading.Thread(target=self._serve, args=(wire,), daemon=True).start()
 
+    def _shake_hands(self, wire):
+        wire.socket = self.tls.wrap_socket(wire.socket, server_side=True, do_handshake_on_connect=False)
+        try:
+            wire.socket.do_handshake()
+            self.resumed += wire.socket.session_reused
+            # With TLS 1.3 a client may still refuse after its part, before it sends anything.
+            if not wire.buffer:
+                wire.buffer = wire.socket.recv(65536)
+        except (ssl.SSLError, OSError) as fault:
+            self.refusals.append(fault)
+            raise Gone("tls", b"") from None
+
     def _serve(self, wire):
         try:
+            if self.tls:
+                self._shake_hands(wire)
             while wire.socket.fileno() >= 0:
                 message = wire.read_body(wire.read_head())
                 with self._lock:

@@ -1,5 +1,8 @@
 // A provider on Node's own HTTP server: answers chat requests plain or as a stream; breaks off where the model says so.
+// Arguments: keep-alive in milliseconds, then, to serve over TLS, a certificate and its key.
+const fs = require('fs');
 const http = require('http');
+const https = require('https');
 
 const words = ['Water', ' runs', ' \u6c34', ' "down"', ' hill'];
 
@@ -24,7 +27,13 @@ async function stream(response, model) {
   response.end('data: [DONE]\n\n');
 }
 
-const server = http.createServer((request, response) => {
+function serve(answer) {
+  const [certificate, key] = process.argv.slice(3);
+  if (!certificate) return http.createServer(answer);
+  return https.createServer({cert: fs.readFileSync(certificate), key: fs.readFileSync(key)}, answer);
+}
+
+const server = serve((request, response) => {
   let body = '';
   request.setEncoding('utf8');
   request.on('data', (part) => body += part);

@@ -15,7 +15,8 @@ std::string split(std::string_view url) {
   Provider provider;
   const std::string fault = split_base_url(url, provider);
   if (!fault.empty()) return "refused";
-  CHECK(provider.scheme == "http");
+  const bool secure = url.starts_with("https") || url.starts_with("HTTPS");
+  CHECK(provider.scheme == (secure ? "https" : "http"));
   return provider.host + " " + std::to_string(provider.port) + " " + provider.authority + " " +
          provider.base_path;
 }
@@ -39,7 +40,8 @@ TEST_CASE("what two programs could read differently is refused") {
   for (const auto url : {""sv,
                          "example.com"sv,
                          "//example.com"sv,
-                         "https://example.com"sv,
+                         "https//example.com"sv,
+                         "httpss://example.com"sv,
                          "ftp://example.com"sv,
                          "http+unix://x"sv,
                          "http://"sv,
@@ -85,10 +87,12 @@ TEST_CASE("what two programs could read differently is refused") {
   CHECK(split("http://" + std::string(300, 'a')) == "refused");
 }
 
-TEST_CASE("https says that TLS is missing, not that the URL is wrong") {
-  Provider provider;
-  CHECK(split_base_url("https://api.example.com/v1", provider).find("TLS is not built in yet") !=
-        std::string::npos);
+TEST_CASE("https has its own usual port, and a port that is usual is not in the Host field") {
+  CHECK(split("https://api.example.com/v1") == "api.example.com 443 api.example.com /v1");
+  CHECK(split("https://api.example.com:443/v1") == "api.example.com 443 api.example.com /v1");
+  CHECK(split("HTTPS://api.example.com:80") == "api.example.com 80 api.example.com:80 ");
+  CHECK(split("http://api.example.com:443") == "api.example.com 443 api.example.com:443 ");
+  CHECK(split("https://[::1]/v1") == "::1 443 [::1] /v1");
 }
 
 TEST_CASE("only addresses of this host and localhost are loopback hosts") {

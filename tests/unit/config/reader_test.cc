@@ -176,7 +176,7 @@ routes:
 )") == R"(1: busy: "alwys" is not one of auto, always, off; did you mean "always"?
 2: drain_timeout: "25" has no unit; write "25s" or "25ms"
 4: limits.body: "32MB" is not a size; write bytes, or a whole number and KiB, MiB or GiB: "32MiB"
-6: providers.a: the key "base_url" is missing. `http://host[:port][/path]`; the API's paths are appended. No user, query or fragment.
+6: providers.a: the key "base_url" is missing. `https://host[:port][/path]`, or `http://`; the API's paths are appended. No user, query or fragment.
 9: routes[0].targets[0]: no provider is named "b"; add it under providers
 )");
 }
@@ -245,6 +245,21 @@ TEST_CASE("a key never crosses a network in plain text unless the network is cal
   CHECK(provider("base_url: 'http://127.0.0.1:1', api_key: sk-canary") == "");
   CHECK(provider("base_url: 'http://[::1]:1', api_key: sk-canary") == "");
   CHECK(provider("base_url: 'http://example.com', api_key: ''") == "");
+  CHECK(provider("base_url: 'https://example.com', api_key: sk-canary") == "");
+}
+
+TEST_CASE("keys of TLS belong to https, and a certificate to its key") {
+  CHECK(provider("base_url: 'https://x.test', ca_file: /a, tls_certificate: /b, tls_key: /c") ==
+        "");
+  CHECK(provider("base_url: 'https://x.test', tls_certificate: /b")
+            .find("tls_certificate: needs its tls_key") != std::string::npos);
+  CHECK(provider("base_url: 'https://x.test', tls_key: /c")
+            .find("tls_key: needs its tls_certificate") != std::string::npos);
+  for (const std::string key : {"ca_file", "tls_certificate", "tls_key"}) {
+    CHECK(provider("base_url: 'http://x.test', " + key + ": /a")
+              .find(key + ": means nothing to a provider without TLS") != std::string::npos);
+    CHECK(provider("base_url: 'http://x.test', " + key + ": ''") == "");
+  }
 }
 
 TEST_CASE("no fault repeats a secret, wherever it was put") {

@@ -191,7 +191,8 @@ TEST_CASE("what is queued while connecting leaves once connected, in order") {
     StreamEnd near(stage);
     const auto& [storage, size] = door.address;
     if (tls) {
-      REQUIRE(near.stream.connect(storage, size, io::Side::upstream, *terms().client, nullptr).ok());
+      REQUIRE(
+          near.stream.connect(storage, size, io::Side::upstream, *terms().client, nullptr).ok());
     } else {
       REQUIRE(near.stream.connect(storage, size, io::Side::upstream).ok());
     }
@@ -359,8 +360,8 @@ TEST_CASE("nothing is sent to a server that is not trusted, and the reason is kn
     CHECK(door.ends[0]->stream.failure_text() == "SSLV3_ALERT_CERTIFICATE_EXPIRED");
     door.ends[0]->stream.close(CloseHow::orderly);
     stage.io().listen_stop(door.listener);
-    CHECK(stage.run_until(
-        [&] { return door.ends[0]->stream.is_closed() && door.listener.fd < 0; }));
+    CHECK(
+        stage.run_until([&] { return door.ends[0]->stream.is_closed() && door.listener.fd < 0; }));
   });
 }
 
@@ -441,9 +442,8 @@ TEST_CASE("plaintext waits, bounded, until somebody asks for it") {
     near.stream.close(CloseHow::orderly);
     far.stream.close(CloseHow::orderly);
     stage.io().listen_stop(door.listener);
-    CHECK(stage.run_until([&] {
-      return near.stream.is_closed() && far.stream.is_closed() && door.listener.fd < 0;
-    }));
+    CHECK(stage.run_until(
+        [&] { return near.stream.is_closed() && far.stream.is_closed() && door.listener.fd < 0; }));
   });
 }
 

@@ -123,10 +123,9 @@ TEST_CASE("a certificate for another purpose is refused") {
 
 TEST_CASE("what an authority may not issue does not count") {
   CertificateHouse house;
-  const Issued limited = headrace_test::issue({.subject = "limited",
-                                               .is_authority = true,
-                                               .constraints = "permitted;DNS:elsewhere.test"},
-                                              &house.authority);
+  const Issued limited = headrace_test::issue(
+      {.subject = "limited", .is_authority = true, .constraints = "permitted;DNS:elsewhere.test"},
+      &house.authority);
   house.write("constrained", {}, &limited, limited.pem());
   const Refusal constrained = meet(house, "constrained");
   CHECK(constrained.code == Errc::tls_untrusted);
@@ -189,9 +188,8 @@ TEST_CASE("a client's own certificate that cannot be used is a fault that names 
   const auto trust = TlsTrust::load(house.authority_file(), fault);
   const auto make = [&](const std::string& certificate, const std::string& key) {
     fault.clear();
-    return TlsClient::make({.host = "good.test", .certificate_file = certificate, .key_file = key},
-                           trust,
-                           fault);
+    return TlsClient::make(
+        {.host = "good.test", .certificate_file = certificate, .key_file = key}, trust, fault);
   };
   CHECK(make(house.certificate("me"), house.key("me")) != nullptr);
   CHECK(make(house.certificate("me"), house.key("you")) == nullptr);

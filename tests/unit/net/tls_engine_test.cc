@@ -103,8 +103,7 @@ TEST_CASE("several records that came together come out as one piece with room ar
 }
 
 TEST_CASE("both sides agree on a protocol, and refuse when there is none") {
-  Party both({.host = "good.test", .protocols = {"h2", "http/1.1"}},
-             {.protocols = {"http/1.1"}});
+  Party both({.host = "good.test", .protocols = {"h2", "http/1.1"}}, {.protocols = {"http/1.1"}});
   Wire wire(*both.client, *both.server);
   REQUIRE(wire.shake_hands());
   CHECK(wire.client.protocol() == "http/1.1");
@@ -115,8 +114,7 @@ TEST_CASE("both sides agree on a protocol, and refuse when there is none") {
   REQUIRE(quiet.shake_hands());
   CHECK(quiet.client.protocol().empty());
 
-  Party apart({.host = "good.test", .protocols = {"h2"}},
-              {.protocols = {"http/1.1"}});
+  Party apart({.host = "good.test", .protocols = {"h2"}}, {.protocols = {"http/1.1"}});
   Wire none(*apart.client, *apart.server);
   CHECK_FALSE(none.shake_hands());
 }
@@ -201,7 +199,8 @@ TEST_CASE("random bytes at any moment never come out as text") {
     if (shaken) REQUIRE(wire.shake_hands());
     std::string noise(1 + random.below(2000), '\0');
     for (char& byte : noise) byte = static_cast<char>(random.below(256));
-    if (random.below(2) == 0) noise.replace(0, 3, random.below(2) == 0 ? "\x17\x03\x03" : "\x16\x03\x03");
+    if (random.below(2) == 0)
+      noise.replace(0, 3, random.below(2) == 0 ? "\x17\x03\x03" : "\x16\x03\x03");
     wire.give(wire.client, noise);
     if (shaken) {
       CHECK(wire.read(wire.client).empty());

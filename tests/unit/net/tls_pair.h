@@ -51,9 +51,7 @@ inline constexpr std::uint16_t kTls13 = 0x0304;
 using Outcome = TlsEngine::Outcome;
 
 struct Wire {
-  Wire(const TlsClient& client_terms,
-       const TlsServer& server_terms,
-       TlsSessions* tickets = nullptr)
+  Wire(const TlsClient& client_terms, const TlsServer& server_terms, TlsSessions* tickets = nullptr)
       : client(blocks, client_terms, tickets), server(blocks, server_terms) {}
 
   // Takes what `from` wants sent.

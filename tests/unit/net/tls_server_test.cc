@@ -38,11 +38,10 @@ TEST_CASE("where clients must show a certificate, one without or with a strange 
   house.write("me", {.usage = "clientAuth"});
   house.write("server", {.usage = "serverAuth"});
   elsewhere.write("me", {.usage = "clientAuth"});
-  const auto server = make_server(
-      house, {"good"}, {.client_ca_file = house.authority_file()});
+  const auto server = make_server(house, {"good"}, {.client_ca_file = house.authority_file()});
   const auto meet = [&](const std::string& certificate, const std::string& key) {
-    const auto client = make_client(
-        house, {.host = "good.test", .certificate_file = certificate, .key_file = key});
+    const auto client =
+        make_client(house, {.host = "good.test", .certificate_file = certificate, .key_file = key});
     Wire wire(*client, *server);
     // With TLS 1.3 the client is through before the server has looked.
     wire.shake_hands();

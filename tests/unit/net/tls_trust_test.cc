@@ -17,9 +17,9 @@ TEST_CASE("a bundle is read whole, and twice the same authority is no fault") {
   CertificateHouse other;
   std::string fault;
   const std::string both = house.dir.file("both.pem");
-  write_text(both,
-             "# a comment\n" + house.authority.pem() + other.authority.pem() +
-                 house.authority.pem());
+  write_text(
+      both,
+      "# a comment\n" + house.authority.pem() + other.authority.pem() + house.authority.pem());
   const auto trust = TlsTrust::load(both, fault);
   REQUIRE(trust != nullptr);
   CHECK(fault.empty());
@@ -39,7 +39,9 @@ TEST_CASE("a file that holds no certificate, or a broken one, is refused by name
   CHECK(fault == file + " holds no certificate in PEM");
   write_text(file, house.authority.key_pem());
   CHECK(TlsTrust::load(file, fault) == nullptr);
-  write_text(file, house.authority.pem() + "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+  write_text(
+      file,
+      house.authority.pem() + "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
   CHECK(TlsTrust::load(file, fault) == nullptr);
   CHECK(fault == file + " holds a broken certificate");
 }
