@@ -145,7 +145,7 @@ struct Bench : SimStage {
   UpstreamConn& ask(Asker& asker, bool fresh = false) {
     base::Result<UpstreamConn*> conn = pool.acquire(origin, 2 * kSecond, fresh);
     REQUIRE(conn.ok());
-    (*conn)->send(asker, io::Slice::borrowed("ask\n"), io::Slice::borrowed("body"));
+    (*conn)->send(asker, {io::Slice::borrowed("ask\n"), io::Slice::borrowed("body"), {}});
     return **conn;
   }
   void answer(std::string_view text, std::size_t i = 0) {
