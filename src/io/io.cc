@@ -1,5 +1,6 @@
 #include "io/io.h"
 
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -63,7 +64,15 @@ void Io::send_copy(Socket& socket, std::string_view bytes) {
   mark_dirty(socket);
 }
 
-void Io::discard(int fd) {
+void Io::discard(int fd, std::string_view last_words) {
+  if (!last_words.empty()) {
+    [[maybe_unused]] const auto sent =
+        ::send(fd, last_words.data(), last_words.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    ::shutdown(fd, SHUT_WR);
+    char dropped[4096];
+    for (int i = 0; i < 16 && ::recv(fd, dropped, sizeof dropped, MSG_DONTWAIT) > 0; ++i) {
+    }
+  }
   ::close(fd);
 }
 

@@ -105,7 +105,9 @@ class Io {
   virtual void resume(Socket& socket, PauseReason reason) = 0;
   virtual void close(Socket& socket, CloseHow how) = 0;
   // An accepted descriptor that nobody wants.
-  virtual void discard(int fd);
+  // `last_words` are sent if they fit at once; what the peer has sent so far is read and dropped,
+  // so that the close does not turn into a reset that eats them.
+  virtual void discard(int fd, std::string_view last_words);
 
   // Queues bytes; they leave at the end of this turn, or when the send in flight has settled.
   // Behind a busy socket small pieces are copied together (coalesced_bytes).

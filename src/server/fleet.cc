@@ -55,14 +55,22 @@ FleetOptions with_backend_chosen(FleetOptions options) {
   return options;
 }
 
-// What one worker may hold open: configured, and within the process's limit of open files. Two
-// connections a request: one to the client, one to the provider.
-std::size_t connections_within(std::size_t configured,
-                               std::uint64_t open_files,
-                               std::size_t workers) {
+// What one worker may hold open, within the process's limit of open files. Two connections a
+// request, one to the client, one to the provider; those who are refused take none of these away.
+struct Places {
+  std::size_t clients = 1;
+  std::size_t refusals = 0;
+};
+
+Places places_within(std::size_t configured, std::uint64_t open_files, std::size_t workers) {
+  constexpr std::uint64_t kRefusals = 64;
   const std::uint64_t own = kOwnFiles + 8 * workers;
-  const std::uint64_t rest = open_files > own + 8 ? open_files - own : 8;
-  return std::max<std::size_t>(1, std::min<std::uint64_t>(configured, rest / 2 / workers));
+  const std::uint64_t rest = (open_files > own + 8 ? open_files - own : 8) / workers;
+  Places places;
+  places.refusals = std::min(kRefusals, rest / 4);
+  places.clients =
+      std::max<std::uint64_t>(1, std::min<std::uint64_t>(configured, (rest - places.refusals) / 2));
+  return places;
 }
 
 io::BackendWish wish_of(config::Backend backend) {
@@ -95,8 +103,10 @@ FleetOptions FleetOptions::of(const config::Snapshot& snapshot, const config::Ho
   FleetOptions options;
   options.workers = config::worker_count(snapshot, host);
   options.pin = config::should_pin(snapshot, host);
-  options.clients_max =
-      connections_within(snapshot.limits.client_connections, host.open_files.soft, options.workers);
+  const Places places =
+      places_within(snapshot.limits.client_connections, host.open_files.soft, options.workers);
+  options.clients_max = places.clients;
+  options.refusals_max = places.refusals;
   options.upstreams_max = options.clients_max;
   options.io.wish = wish_of(snapshot.io.backend);
   options.io.busy = busy_of(config::busy_mode(snapshot, host));
@@ -164,6 +174,7 @@ void Fleet::run(std::size_t index,
     options.seed = random_seed();
     options.first_sequence = member.ring.next_sequence();
     options.clients_max = options_.clients_max;
+    options.refusals_max = options_.refusals_max;
     options.pool.connections_max = options_.upstreams_max;
     if (options_.io.tiny) options.pool.idle_per_origin = 1;
     Worker worker(bundle->io(), member.ring, member.counters, options);

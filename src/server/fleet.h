@@ -32,6 +32,7 @@ struct FleetOptions {
   std::uint32_t workers = 1;
   bool pin = false;
   std::size_t clients_max = base::limits::kClientConnections;  // of one worker
+  std::size_t refusals_max = 64;                               // likewise
   std::size_t upstreams_max = base::limits::kUpstreamConnections;
   io::IoOptions io;
 

@@ -7,8 +7,11 @@
 namespace headrace::server {
 namespace {
 
-// Connections beyond the cap that are told so (503) before they are closed.
-constexpr std::size_t kRefusals = 64;
+// To whoever comes when not even a place for a refusal is left.
+constexpr std::string_view kTurnedAway =
+    "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nretry-after: 1\r\n"
+    "content-length: 131\r\nconnection: close\r\n\r\n"
+    R"({"error":{"message":"The gateway is at one of its limits; try again soon.","type":"server_error","param":null,"code":"overloaded"}})";
 constexpr base::Nanos kPublishEvery = 5 * base::kMillisecond;
 
 upstream::Endpoint endpoint_of(const sockaddr_storage& address) {
@@ -35,7 +38,8 @@ Worker::Worker(io::Io& io,
     : io_(io),
       counters_(counters),
       pool_(io, options.pool),
-      shop_(io, pool_, records, options.seed, options.id, options.clients_max + kRefusals),
+      shop_(
+          io, pool_, records, options.seed, options.id, options.clients_max + options.refusals_max),
       clients_max_(options.clients_max) {
   io_.set_wake_owner(this);
   shop_.sequence = options.first_sequence;
@@ -105,7 +109,7 @@ void Worker::on_client(int fd, config::HalfClose half_close) {
       shop_.clients.make(shop_, *this, shop_.live->rules->snapshot.limits, half_close);
   if (full) ++shop_.tally.clients_refused;
   if (conn == nullptr) {
-    io_.discard(fd);
+    io_.discard(fd, kTurnedAway);
     return;
   }
   clients_.push_back(*conn);

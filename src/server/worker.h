@@ -25,6 +25,7 @@ struct WorkerOptions {
   std::uint64_t seed = 1;
   std::uint64_t first_sequence = 0;  // of its records: where the ring's numbering goes on
   std::size_t clients_max = base::limits::kClientConnections;
+  std::size_t refusals_max = 64;  // connections beyond them that are told so and may linger
   upstream::PoolOptions pool;
 };
 

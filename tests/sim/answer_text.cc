@@ -30,8 +30,8 @@ int class_of(const Refusal& refusal) {
 }
 
 std::string error_object(const std::string& name, const char* type, bool wrapped) {
-  return std::string(wrapped ? R"({"type":"error","error":{"message":"no )" :
-                               R"({"error":{"message":"no )") +
+  return std::string(wrapped ? R"({"type":"error","error":{"message":"no )"
+                             : R"({"error":{"message":"no )") +
          name + R"(","type":")" + type + R"(","code":null}})";
 }
 
@@ -279,14 +279,18 @@ void write_plain(Prng& dice, AnswerPlan& plan, const AnswerOptions& options) {
     plan.payload = R"({"id":"c)" + name +
                    R"(","object":"chat.completion","model":"up","choices":[{"index":0,)"
                    R"("message":{"role":"assistant","content":")" +
-                   text + R"("},"finish_reason":"stop"}],"usage":{"prompt_tokens":7,)"
-                          R"("completion_tokens":)" + out_tokens + "}}";
+                   text +
+                   R"("},"finish_reason":"stop"}],"usage":{"prompt_tokens":7,)"
+                   R"("completion_tokens":)" +
+                   out_tokens + "}}";
   } else {
     plan.payload = R"({"id":"msg_)" + name +
                    R"(","type":"message","role":"assistant","model":"up","content":[{"type":)"
                    R"("text","text":")" +
-                   text + R"("}],"stop_reason":"end_turn","stop_sequence":null,"usage":{)"
-                          R"("input_tokens":7,"output_tokens":)" + out_tokens + "}}";
+                   text +
+                   R"("}],"stop_reason":"end_turn","stop_sequence":null,"usage":{)"
+                   R"("input_tokens":7,"output_tokens":)" +
+                   out_tokens + "}}";
   }
 }
 

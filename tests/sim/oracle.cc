@@ -329,8 +329,7 @@ void Judge::judge_stream_end(const Case& c, std::uint64_t relayed) {
   if (!ends && !says_end(std::string_view(c.answer->body).substr(whole)))
     verdict_.fail("request %llu: a cut stream passes for a whole one", id);
   if (relayed < due) {
-    verdict_.fail(
-        "request %llu: %llu bytes of a stream of %llu", id, number(relayed), number(due));
+    verdict_.fail("request %llu: %llu bytes of a stream of %llu", id, number(relayed), number(due));
   }
   if (c.serving->answer_over() && relayed != plan.shown.size()) {
     verdict_.fail("request %llu: the end of a whole stream is missing", id);

@@ -110,7 +110,8 @@ Meaning Judge::meaning_of(const Tried& tried) {
     case Errc::ok:
       return Meaning::none;
     case Errc::upstream_status:
-      return tried.serving == nullptr ? Meaning::ours : meaning_of_status(tried.serving->answer.said);
+      return tried.serving == nullptr ? Meaning::ours
+                                      : meaning_of_status(tried.serving->answer.said);
     case Errc::client_closed:
     case Errc::client_stalled:
     case Errc::total_timeout:

@@ -39,8 +39,8 @@ struct RequestPlan {
   bool wants_usage = false;
   std::string name;  // of the model, as in the body
   std::uint64_t answers_seed = 0;
-  double fault = 0;       // the chance of each answer
-  AnswerOptions answers;  // the rest of what they are made of
+  double fault = 0;                       // the chance of each answer
+  AnswerOptions answers;                  // the rest of what they are made of
   std::vector<AnswerPlan::Pause> pauses;  // while it is sent
 
   // What the provider says that sees this request as its `attempt`th, over all providers.

@@ -118,8 +118,8 @@ void choose_targets(Prng& dice, const Scenario& scenario, std::size_t index, con
     target.weight = static_cast<std::uint32_t>(dice.between(1, 4));
     route.targets.push_back(target);
   }
-  route.attempts = dice.chance(0.5) ? base::limits::kAttempts
-                                    : static_cast<std::uint32_t>(dice.between(1, 6));
+  route.attempts =
+      dice.chance(0.5) ? base::limits::kAttempts : static_cast<std::uint32_t>(dice.between(1, 6));
 }
 
 config::Snapshot make_snapshot(Prng& dice, const Scenario& scenario, std::uint64_t epoch) {
@@ -255,9 +255,9 @@ std::string describe_route(const config::Route& route) {
 std::string Scenario::describe() const {
   std::string text =
       "seed " + std::to_string(seed) + ": " + std::to_string(clients.size()) + " clients, " +
-      std::to_string(providers.size()) + " providers, " + std::to_string(snapshots.size()) + " snapshots" +
-      (drain_at != 0 ? ", drains in mid-run" : "") + ", reset " + std::to_string(faults.reset) +
-      ", buffers " + std::to_string(client_pool.cap) + " x " +
+      std::to_string(providers.size()) + " providers, " + std::to_string(snapshots.size()) +
+      " snapshots" + (drain_at != 0 ? ", drains in mid-run" : "") + ", reset " +
+      std::to_string(faults.reset) + ", buffers " + std::to_string(client_pool.cap) + " x " +
       std::to_string(client_pool.buffer_bytes) + " / " + std::to_string(upstream_pool.cap) + " x " +
       std::to_string(upstream_pool.buffer_bytes) + "\n";
   for (const config::Snapshot& snapshot : snapshots) {

@@ -219,7 +219,7 @@ void SimIo::adopt(Socket& socket, int fd, Side side) {
   end.set_user(this);
 }
 
-void SimIo::discard(int fd) {
+void SimIo::discard(int fd, std::string_view) {
   net_.end_of_fd(fd).close();
 }
 

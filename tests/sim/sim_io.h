@@ -40,7 +40,7 @@ class SimIo final : public io::Io, private SimEndUser {
   void pause(io::Socket& socket, io::PauseReason reason) override;
   void resume(io::Socket& socket, io::PauseReason reason) override;
   void close(io::Socket& socket, io::CloseHow how) override;
-  void discard(int fd) override;
+  void discard(int fd, std::string_view last_words) override;
   void wake() override;
   void run_once(base::Nanos wait_max) override;
 

@@ -41,8 +41,9 @@ void ProviderPeer::look_for_request() {
   const Message& message = reader_.messages()[served_];
   if (plan_ == nullptr) {
     const std::string* key = message.field("idempotency-key");
-    plan_ = key == nullptr || !key->starts_with("req-") ? nullptr
-                                                        : provider_.find(std::stoull(key->substr(4)));
+    plan_ = key == nullptr || !key->starts_with("req-")
+                ? nullptr
+                : provider_.find(std::stoull(key->substr(4)));
     if (plan_ == nullptr) {
       provider_.verdict().fail("a request of nobody reached a provider: %s",
                                message.start_line.c_str());
@@ -52,8 +53,8 @@ void ProviderPeer::look_for_request() {
     }
     answer_ = provider_.make_answer(*plan_);
   }
-  const bool early = answer_.fault == Fault::early &&
-                     message.wire_end - message.wire_begin >= answer_.early_after;
+  const bool early =
+      answer_.fault == Fault::early && message.wire_end - message.wire_begin >= answer_.early_after;
   if (message.complete || early) begin_answer(message);
 }
 
@@ -208,7 +209,8 @@ std::size_t Provider::shown_credential(const Message& message, const RequestPlan
   for (std::size_t i = 0; i < plan_.credentials.size(); ++i) {
     if (shown != nullptr && *shown == "Bearer " + key_of(plan_.index, i)) return i;
   }
-  verdict_.fail("request %llu: no credential of the provider's", static_cast<unsigned long long>(plan.id));
+  verdict_.fail("request %llu: no credential of the provider's",
+                static_cast<unsigned long long>(plan.id));
   return 0;
 }
 

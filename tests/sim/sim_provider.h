@@ -26,7 +26,7 @@ struct ProviderPlan {
   std::size_t index = 0;
   api::Family family = api::Family::openai;
   std::vector<std::uint32_t> credentials;  // their weights
-  std::vector<std::string> models;         // by route: the name it is asked under; empty: as it came
+  std::vector<std::string> models;  // by route: the name it is asked under; empty: as it came
 };
 
 // One request that reached a provider: one attempt, seen from the other side.

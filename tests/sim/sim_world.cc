@@ -211,22 +211,23 @@ std::string SimWorld::describe() const {
   for (const auto& provider : providers_) {
     for (const auto& serving : provider->servings) {
       const AnswerPlan& answer = serving->answer;
-      std::snprintf(line,
-                    sizeof line,
-                    "  provider %zu credential %zu saw request %llu: fault %d, status %d, said %d, %s of "
-                    "%zu B, cut %llu/%zu, read %llu, ending %d\n",
-                    serving->provider,
-                    serving->credential,
-                    static_cast<unsigned long long>(serving->request->id),
-                    static_cast<int>(answer.fault),
-                    answer.status,
-                    answer.said,
-                    answer.stream ? "stream" : "plain",
-                    answer.payload.size(),
-                    static_cast<unsigned long long>(answer.cut),
-                    answer.wire.size(),
-                    static_cast<unsigned long long>(serving->bytes_read()),
-                    static_cast<int>(answer.ending));
+      std::snprintf(
+          line,
+          sizeof line,
+          "  provider %zu credential %zu saw request %llu: fault %d, status %d, said %d, %s of "
+          "%zu B, cut %llu/%zu, read %llu, ending %d\n",
+          serving->provider,
+          serving->credential,
+          static_cast<unsigned long long>(serving->request->id),
+          static_cast<int>(answer.fault),
+          answer.status,
+          answer.said,
+          answer.stream ? "stream" : "plain",
+          answer.payload.size(),
+          static_cast<unsigned long long>(answer.cut),
+          answer.wire.size(),
+          static_cast<unsigned long long>(serving->bytes_read()),
+          static_cast<int>(answer.ending));
       text += line;
     }
   }

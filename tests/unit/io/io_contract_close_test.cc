@@ -245,8 +245,7 @@ TEST_CASE("closing with bytes queued drops them and returns every buffer") {
     for (int i = 0; i < 300; ++i) {
       stage.io().send(pair.near->socket, stage.io().blocks().copy_of(pattern(40'000)));
     }
-    stage.run_for(5 * kMillisecond);
-    REQUIRE(pair.near->socket.sending());
+    REQUIRE(stage.run_until([&] { return pair.near->socket.sending(); }));
     pair.near->close(CloseHow::abort);
     CHECK(stage.run_until([&] { return pair.near->closes == 1; }));
     CHECK(pair.near->socket.queued_bytes() == 0);

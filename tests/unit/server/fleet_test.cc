@@ -85,11 +85,12 @@ TEST_CASE("a fleet is as large as configured, within what the host allows") {
   CHECK(options.io.wish == io::BackendWish::epoll);
   CHECK(options.io.tiny);
   CHECK(options.io.compat_61);
-  // Two connections a request, of two workers, and the process's own files.
-  CHECK(options.clients_max < 1024 / 4);
-  CHECK(options.clients_max > 1024 / 4 - 24);
+  // Two connections a request and one a refusal, of two workers, and the process's own files.
+  CHECK(options.refusals_max == 64);
+  CHECK(2 * (2 * options.clients_max + options.refusals_max) < 1024);
+  CHECK(2 * (2 * options.clients_max + options.refusals_max) > 1024 - 48);
   host.open_files = {8, 8};
-  CHECK(FleetOptions::of(snapshot, host).clients_max == 2);
+  CHECK(FleetOptions::of(snapshot, host).clients_max == 1);
 }
 
 TEST_CASE("every worker serves, and records stay readable when the threads are gone") {

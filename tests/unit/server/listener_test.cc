@@ -16,7 +16,7 @@ class Owner final : public server::AcceptOwner {
   explicit Owner(io::Io& io) : io_(io) {}
   void on_client(int fd, config::HalfClose half_close) override {
     seen.push_back(half_close);
-    io_.discard(fd);
+    io_.discard(fd, {});
   }
   std::vector<config::HalfClose> seen;
 

@@ -288,7 +288,8 @@ TEST_CASE("a body that ends with the connection is whole only where TLS says so"
   }
 }
 
-TEST_CASE("a kept connection that just ends is stale: the request may go again to the same target") {
+TEST_CASE(
+    "a kept connection that just ends is stale: the request may go again to the same target") {
   Bench bench;
   Asker first;
   bench.ask(first);
