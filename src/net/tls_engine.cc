@@ -76,6 +76,7 @@ TlsEngine::TlsEngine(io::BlockPool& blocks, const TlsClient& client, TlsSessions
 }
 
 TlsEngine::TlsEngine(io::BlockPool& blocks, const TlsServer& server) : TlsEngine(blocks) {
+  server_ = server.shared_from_this();
   begin(SSL_new(server.settings()));
   SSL_set_accept_state(ssl_);
 }

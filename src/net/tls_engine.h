@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string_view>
 
 #include "base/error.h"
@@ -76,6 +77,7 @@ class TlsEngine {
 
   io::BlockPool& blocks_;
   ssl_st* ssl_ = nullptr;
+  std::shared_ptr<const TlsServer> server_;  // its callbacks run during the handshake
   TlsSessions* tickets_ = nullptr;
   io::SliceQueue input_;
   io::SliceQueue output_;

@@ -3,7 +3,8 @@
 // show one, which protocols we take. TLS 1.2 and 1.3, no early data, no renegotiation.
 //
 // Made by the control thread, immutable from then on, shared by every worker, so that a ticket of
-// one worker is good at another. The library makes the ticket keys and renews them.
+// one worker is good at another. The library makes the ticket keys and renews them. A connection
+// holds on to the terms that it began with.
 #pragma once
 
 #include <memory>
@@ -24,7 +25,7 @@ struct TlsServerOptions {
   std::vector<std::string> protocols{};     // ALPN, ours first: "h2", "http/1.1"
 };
 
-class TlsServer {
+class TlsServer : public std::enable_shared_from_this<TlsServer> {
  public:
   // Null where it cannot be done; `fault` says why, without quoting a file.
   static std::shared_ptr<const TlsServer> make(const TlsServerOptions& options, std::string& fault);

@@ -138,7 +138,7 @@ TEST_CASE("a second connection builds on the ticket of the first") {
   }
 }
 
-TEST_CASE("a resumed connection sends nothing before the handshake is through") {
+TEST_CASE("a ticket never allows data before the handshake") {
   Party party;
   TlsSessions tickets;
   Wire first(*party.client, *party.server, &tickets);
@@ -226,7 +226,7 @@ TEST_CASE("the end is told apart from silence, and what came before it is read f
   CHECK(wire.last == Outcome::more);
 }
 
-TEST_CASE("a warm engine takes nothing from the heap for a record in a pooled block") {
+TEST_CASE("a record that was read and dropped leaves no block behind") {
   Party party;
   Wire wire(*party.client, *party.server);
   REQUIRE(wire.shake_hands());

@@ -31,6 +31,17 @@ TEST_CASE("a client gets the certificate that bears the name it asks for") {
   CHECK(wire.client.failure_text() == "Hostname mismatch");
 }
 
+TEST_CASE("a connection goes on on the terms that it began with, though a reload has dropped them") {
+  CertificateHouse house;
+  house.write("good", CertificatePlan{});
+  const auto client = make_client(house, {.host = "good.test", .protocols = {"http/1.1"}});
+  auto server = make_server(house, {"good"}, {.protocols = {"http/1.1"}});
+  Wire wire(*client, *server);
+  server.reset();
+  CHECK(wire.shake_hands());
+  CHECK(wire.server.protocol() == "http/1.1");
+}
+
 TEST_CASE("where clients must show a certificate, one without or with a strange one is refused") {
   CertificateHouse house;
   CertificateHouse elsewhere;
