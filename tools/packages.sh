@@ -4,14 +4,14 @@
 
 declare -A packages=(
   [build]="git g++ meson ninja-build pkg-config liburing-dev libfmt-dev libyaml-cpp-dev libcli11-dev
-    libsimdjson-dev libmimalloc-dev android-libboringssl-dev"
+    libsimdjson-dev libnghttp2-dev libmimalloc-dev android-libboringssl-dev"
   [run]="curl"
   [test]="doctest-dev libseccomp-dev curl nodejs python3 python3-httpx python3-aiohttp nginx-light
-    nghttp2-client nghttp2-proxy strace"
+    nghttp2-client nghttp2-proxy nghttp2-server strace"
   [sdk]="nodejs npm"
   [bench]="libbenchmark-dev nginx-light haproxy valgrind strace python3"
   [clang]="clang-19 clang-format-19 clang-tidy-19 libclang-rt-19-dev lld-19"
-  [transport]="libnghttp2-dev libsqlite3-dev" # HTTP/2, the audit store
+  [transport]="libsqlite3-dev" # the audit store
 )
 
 missing_packages() {

@@ -41,6 +41,36 @@ inline constexpr std::size_t kTranslatedEventBytes = 1u << 20;   // it must be w
 inline constexpr std::size_t kTranslatedAnswerBytes = 8u << 20;  // likewise a plain answer
 inline constexpr std::size_t kAnswerTailBytes = 4096;  // of a long answer, to find its usage in
 
+// -- HTTP/2, one connection (docs/design/0012-http2.md says where the numbers come from)
+inline constexpr std::uint32_t kH2Streams = 100;     // that a client may have open; more: REFUSED
+inline constexpr std::size_t kH2HeadBytes = 64'000;  // decoded, 32 a field added; above: 431
+inline constexpr std::size_t kH2HeadBytesMost = 4 * kH2HeadBytes;  // then the connection ends
+inline constexpr std::size_t kH2FieldsMost = 10 * kHeadFields;     // likewise
+inline constexpr std::uint32_t kH2Continuations = 8;  // of one head; one more ends the connection
+inline constexpr std::uint32_t kH2Settings = 32;      // entries of one SETTINGS frame
+inline constexpr std::size_t kH2SessionBytes = 1u << 20;      // heap of one session; then it ends
+inline constexpr std::uint32_t kH2StreamWindow = 128 * 1024;  // what a paused stream may still get
+inline constexpr std::uint32_t kH2ConnectionWindow = 16u << 20;  // given back at once
+inline constexpr std::size_t kH2QueuedFrames = 1000;  // of ours that a peer does not take
+// Frames that move nothing on: a burst, then so many a second. One more: ENHANCE_YOUR_CALM.
+inline constexpr std::int64_t kH2IdleFrames = 900;
+inline constexpr std::int64_t kH2IdleFramesPerSecond = 50;
+inline constexpr std::int64_t kH2Resets = 1000;  // streams that the peer resets
+inline constexpr std::int64_t kH2ResetsPerSecond = 33;
+inline constexpr std::int64_t kH2Provoked = 150;  // streams that its faults make us reset
+inline constexpr std::int64_t kH2ProvokedPerSecond = 5;
+
+// -- HTTP/2 towards providers
+inline constexpr std::uint32_t kH2UpstreamStreams = 100;  // of one connection, were it to take more
+inline constexpr std::uint32_t kH2Successor = 100;        // cancels: its successor is dialled,
+inline constexpr std::uint32_t kH2Cancels =
+    150;  // and here it takes no more, before a server minds
+inline constexpr Nanos kH2AgeMost = 3600 * base::kSecond;     // names may lead elsewhere by then
+inline constexpr Nanos kH2IdleTimeout = 300 * base::kSecond;  // without a stream
+inline constexpr Nanos kH2PingEvery = 20 * base::kSecond;     // of silence
+inline constexpr Nanos kH2PingTimeout = 10 * base::kSecond;   // unanswered: the connection is dead
+inline constexpr std::size_t kH2SendBytes = 64 * 1024;        // framed ahead of a busy socket
+
 // -- relay
 inline constexpr std::size_t kPauseBytes =
     64 * 1024;  // queued to one client: stop reading upstream

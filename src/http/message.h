@@ -1,6 +1,6 @@
-// Heads of HTTP/1.1 messages as spans. A head's spans are offsets into the bytes it was parsed
-// from, so that the bytes may move (from a receive buffer into an owned block) while the head is
-// still incomplete.
+// Heads of messages as spans, whichever protocol brought them. A head's spans are offsets into the
+// bytes it was parsed from, so that the bytes may move (from a receive buffer into an owned block)
+// while the head is still incomplete.
 #pragma once
 
 #include <array>
@@ -19,7 +19,7 @@ enum class Framing : std::uint8_t {
   none,         // no body follows
   length,       // content_length bytes
   chunked,      // chunks, last chunk, trailers
-  until_close,  // answers only: the connection ends it
+  until_close,  // the end of the connection (HTTP/1.1, answers only) or of the stream (HTTP/2)
 };
 
 struct FieldSpan {

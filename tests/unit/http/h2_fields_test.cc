@@ -1,0 +1,76 @@
+// Goal: a head of ours leaves over HTTP/2 as the same fields, without those of a connection.
+#include "http/h2_fields.h"
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+namespace headrace {
+namespace {
+
+using base::Bytes;
+using http::H2FieldList;
+
+std::string text_of(const H2FieldList& list) {
+  std::string text;
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    const nghttp2_nv& field = list.data()[i];
+    text.append(reinterpret_cast<const char*>(field.name), field.namelen).append("=");
+    text.append(reinterpret_cast<const char*>(field.value), field.valuelen);
+    text += field.flags == NGHTTP2_NV_FLAG_NO_INDEX ? " secret\n" : "\n";
+  }
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("a request head becomes pseudo fields and fields, and tells where its body begins") {
+  const std::string head =
+      "POST /v1/chat/completions?x=y HTTP/1.1\r\nhost: api.example:8443\r\ncontent-type: "
+      "application/json\r\nAuthorization: Bearer k\r\nConnection: keep-alive\r\nte: "
+      "trailers\r\nTransfer-Encoding: chunked\r\nx-empty:\r\ncontent-length: 4\r\n\r\n";
+  const std::string whole = head + "body";
+  H2FieldList list;
+  CHECK(list.read_request(whole, "https") == head.size());
+  CHECK(text_of(list) ==
+        ":method=POST\n:scheme=https\n:path=/v1/chat/completions?x=y\n:authority=api.example:8443\n"
+        "content-type=application/json\nAuthorization=Bearer k secret\nx-empty=\n"
+        "content-length=4\n");
+}
+
+TEST_CASE("what is no request head is none") {
+  for (const Bytes text : {"",
+                           "POST",
+                           "POST / HTTP/1.1",
+                           "POST / HTTP/1.1\r\n",
+                           "POST /\r\nhost: h\r\n\r\n",
+                           "POST / HTTP/1.1\r\nhost: h\r\n",
+                           "POST / HTTP/1.1\r\nhost: h\r\nx: y",
+                           "POST / HTTP/1.1\r\n\r\n",
+                           "POST / HTTP/1.1\r\nhost: h\r\nno colon\r\n\r\n",
+                           "POST / HTTP/1.1\r\nhost: h\r\n: empty\r\n\r\n"}) {
+    CAPTURE(text);
+    H2FieldList list;
+    CHECK(list.read_request(text, "http") == 0);
+  }
+  std::string many = "POST / HTTP/1.1\r\nhost: h\r\n";
+  for (std::size_t i = 0; i <= base::limits::kHeadFields; ++i) many += "a: b\r\n";
+  H2FieldList list;
+  CHECK(list.read_request(many + "\r\n", "http") == 0);
+}
+
+TEST_CASE("an answer's lines follow its status") {
+  H2FieldList list;
+  list.status(503);
+  CHECK(list.lines("retry-after: 1\r\nkeep-alive: timeout=5\r\nset-cookie: a\r\nset-cookie: b\r\n"));
+  CHECK(text_of(list) == ":status=503\nretry-after=1\nset-cookie=a\nset-cookie=b\n");
+  CHECK(list.lines(""));
+  CHECK_FALSE(list.lines("x: y"));
+  CHECK_FALSE(list.lines("x\r\n"));
+  CHECK_FALSE(list.lines("\r\n"));
+  std::string many;
+  for (std::size_t i = 0; i <= base::limits::kHeadFields + 4; ++i) many += "a: b\r\n";
+  CHECK_FALSE(list.lines(many));
+}
+
+}  // namespace headrace
