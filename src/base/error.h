@@ -65,7 +65,8 @@ inline constexpr Errc kLastErrc = Errc::tls_truncated;
 
 enum class Blame : std::uint8_t { client, upstream, gateway };
 
-// `same_target`: only a reused connection that died before any answer byte (nothing was processed).
+// `same_target`: only a reused connection that died before any answer byte, or a request of which
+// an HTTP/2 server says so (nothing was processed).
 enum class Retry : std::uint8_t { never, same_target, next_target };
 
 struct Error {

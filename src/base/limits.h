@@ -92,6 +92,7 @@ inline constexpr Nanos kTlsComplaintPause = 30 * base::kSecond;  // a line of lo
 // -- a worker
 inline constexpr std::size_t kClientConnections = 16384;    // above: 503 and close
 inline constexpr std::size_t kUpstreamConnections = 16384;  // all origins together
+inline constexpr std::size_t kUpstreamCalls = 32768;        // on HTTP/2 connections, all together
 inline constexpr std::size_t kIdlePerOrigin = 256;          // pooled, LIFO; the oldest goes first
 inline constexpr Nanos kPoolIdleTimeout = 55 * base::kSecond;  // below the usual 60 s of servers
 inline constexpr Nanos kLoopTick = base::kSecond;              // an idle worker wakes this often

@@ -231,6 +231,7 @@ void Reader::read_provider(const Entry& entry, Snapshot& snapshot) {
   read_credentials(entry, path, provider);
   check_keys_are_protected(entry, path, provider);
   check_tls(entry, path, provider);
+  check_http_version(entry, path, provider);
   snapshot.providers.push_back(std::move(provider));
 }
 

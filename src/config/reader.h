@@ -64,6 +64,7 @@ class Reader {
                                 const std::string& path,
                                 const Provider& provider);
   void check_tls(const Entry& entry, const std::string& path, const Provider& provider);
+  void check_http_version(const Entry& entry, const std::string& path, const Provider& provider);
   void check_order(const TreeNode& node, const std::string& path, const Route& route);
   void check_access(const TreeNode& root, const Snapshot& snapshot);
 

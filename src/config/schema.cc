@@ -248,6 +248,12 @@ constexpr Key kProviderKeys[] = {
      .slot = [](Place& at) -> Slot { return &at.provider->traces; },
      .help = "Whether the provider is told the W3C trace of a request (`traceparent`, with a span "
              "of ours for each attempt). It is somebody else's, so this is off unless asked for."},
+    {.name = "http",
+     .kind = Kind::choice,
+     .slot = [](Place& at) -> Slot { return &at.provider->http; },
+     .words = "auto|1.1|2|h2c",
+     .help = "Which HTTP is spoken. `auto`: over TLS the best that both know, else 1.1; `h2c`: "
+             "HTTP/2 without TLS to a server that expects it."},
     {.name = "stream_usage",
      .kind = Kind::boolean,
      .slot = [](Place& at) -> Slot { return &at.provider->reports_usage; },

@@ -62,7 +62,8 @@ using Slot = std::variant<bool*,
                           Busy*,
                           Pin*,
                           HalfClose*,
-                          Access*>;
+                          Access*,
+                          HttpVersion*>;
 
 struct Key {
   std::string_view name;

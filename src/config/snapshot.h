@@ -27,6 +27,8 @@ enum class Pin : std::uint8_t { automatic, on, off };  // config/host.h decides 
 enum class HalfClose : std::uint8_t { cancel, ignore };
 // Who may ask. `automatic`: holders of a key where there are keys, else whoever can connect.
 enum class Access : std::uint8_t { automatic, open, keys, bring };
+// What is spoken to a provider. `automatic`: over TLS what both know, best first; else HTTP/1.1.
+enum class HttpVersion : std::uint8_t { automatic, http1, http2, h2c };
 
 // A place to listen: "127.0.0.1:8080", "[::1]:8080", "unix:/run/headrace.sock", "unix:@name".
 struct Listen {
@@ -81,6 +83,7 @@ struct Provider {
   std::string api_key;    // never logged; the first of `credentials`, unless it is empty
   std::vector<Credential> credentials;  // as read: never empty
   bool traces = false;                  // it is told the trace that a request is part of
+  HttpVersion http = HttpVersion::automatic;
   bool reports_usage = true;            // it knows stream_options.include_usage
   bool takes_client_key = false;        // a key that a client brought was brought for this one
   std::string price_as;  // its name in the price table, or kNoPrices; empty: by name, else by host

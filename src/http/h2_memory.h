@@ -18,7 +18,7 @@ namespace headrace::http {
 class H2Memory {
  public:
   static constexpr std::size_t kSmallest = 64;
-  static constexpr std::size_t kSlabbed = 4096;  // up to here pieces are cut from slabs
+  static constexpr std::size_t kSlabbed = 4096;        // up to here pieces are cut from slabs
   static constexpr std::size_t kLargest = 128 * 1024;  // larger ones are not kept
   static constexpr std::size_t kSlabBytes = 64 * 1024;
   static constexpr std::size_t kIdleBytesPerClass = 1u << 20;

@@ -42,13 +42,8 @@ bool H2ServerSession::answer(H2Stream& stream, std::uint16_t status, Bytes lines
 void H2ServerSession::go_on(H2Stream& stream) {
   H2FieldList fields;
   fields.status(100);
-  nghttp2_submit_headers(session_,
-                         NGHTTP2_FLAG_NONE,
-                         stream.id,
-                         nullptr,
-                         fields.data(),
-                         fields.size(),
-                         nullptr);
+  nghttp2_submit_headers(
+      session_, NGHTTP2_FLAG_NONE, stream.id, nullptr, fields.data(), fields.size(), nullptr);
 }
 
 void H2ServerSession::on_input_end(H2Stream& stream) {

@@ -50,7 +50,8 @@ H2Session::H2Session(Role role, H2Memory& memory, io::BlockPool& blocks, H2Owner
       memory_(memory),
       counts_(role == Role::server ? kServerPreface : 0),
       owner_(owner) {
-  const auto make = role == Role::server ? nghttp2_session_server_new3 : nghttp2_session_client_new3;
+  const auto make =
+      role == Role::server ? nghttp2_session_server_new3 : nghttp2_session_client_new3;
   const int made = make(&session_, callbacks(), this, options(), memory_.functions());
   HEADRACE_ASSERT(made == 0);
   send_settings(role);
@@ -68,7 +69,8 @@ void H2Session::send_settings(Role role) {
       {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
       {NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
   }};
-  if (role == Role::server) entries[3] = {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, limits::kH2Streams};
+  if (role == Role::server)
+    entries[3] = {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, limits::kH2Streams};
   int status = nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, entries.data(), entries.size());
   HEADRACE_ASSERT(status == 0);
   status = nghttp2_session_set_local_window_size(

@@ -170,12 +170,12 @@ class H2Session {
   H2Counts counts_;
   H2Owner& owner_;
   base::Nanos now_ = 0;
-  io::Slice* input_ = nullptr;         // the slice that receive() works on
-  char* free_from_ = nullptr;          // bytes of it before this are somebody's
-  Pending pending_;                    // a piece that waits for what stands behind it
-  io::SliceQueue* output_ = nullptr;   // of the produce() on the stack
-  io::Buffer* open_block_ = nullptr;   // the last slice of `output_` is ours to append to
-  bool broken_ = false;                // nghttp2 is not to be asked any more
+  io::Slice* input_ = nullptr;        // the slice that receive() works on
+  char* free_from_ = nullptr;         // bytes of it before this are somebody's
+  Pending pending_;                   // a piece that waits for what stands behind it
+  io::SliceQueue* output_ = nullptr;  // of the produce() on the stack
+  io::Buffer* open_block_ = nullptr;  // the last slice of `output_` is ours to append to
+  bool broken_ = false;               // nghttp2 is not to be asked any more
   bool farewell_due_ = false;
   H2Code farewell_ = H2Code::no_error;
 };

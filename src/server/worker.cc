@@ -21,10 +21,16 @@ upstream::Endpoint endpoint_of(const sockaddr_storage& address) {
   return endpoint;
 }
 
-// Connections on other terms of TLS are another origin's.
+upstream::Protocol protocol_of(const config::Provider& provider) {
+  return provider.http == config::HttpVersion::h2c ? upstream::Protocol::h2
+                                                   : upstream::Protocol::http1;
+}
+
+// Connections are shared by those who speak alike, on the same terms of TLS.
 std::string origin_name(const config::Provider& provider) {
-  const std::string name =
-      provider.scheme + "://" + provider.host + ":" + std::to_string(provider.port);
+  const bool h2 = protocol_of(provider) == upstream::Protocol::h2;
+  const std::string name = (h2 ? "h2+" : "") + provider.scheme + "://" + provider.host + ":" +
+                           std::to_string(provider.port);
   HEADRACE_ASSERT((provider.scheme == "https") == (provider.tls != nullptr));
   return provider.tls == nullptr ? name : name + " " + provider.tls->identity();
 }
@@ -64,6 +70,7 @@ void Worker::use(const proxy::Rules& rules) {
       endpoints.push_back(endpoint_of(address));
     origin.set_endpoints(std::move(endpoints));
     origin.set_tls(provider.tls);
+    origin.set_protocol(protocol_of(provider));
     live->origins.push_back(&origin);
   }
   shop_.live = live.get();

@@ -7,7 +7,11 @@
 namespace headrace::upstream {
 
 Pool::Pool(io::Io& io, PoolOptions options)
-    : io_(io), options_(options), conns_(options.connections_max) {
+
+    : io_(io),
+      options_(options),
+      conns_(options.connections_max),
+      h2_(io, options.connections_max, counters_) {
   sweep_timer_.bind<&Pool::on_sweep>(*this);
 }
 
@@ -22,6 +26,13 @@ Origin& Pool::origin(const std::string& name) {
   }
   origins_.push_back(std::make_unique<Origin>(name));
   return *origins_.back();
+}
+
+base::Result<Call*> Pool::call(Origin& origin, base::Nanos connect_timeout, bool fresh) {
+  if (origin.protocol() == Protocol::h2) return h2_.acquire(origin, connect_timeout, fresh);
+  base::Result<UpstreamConn*> conn = acquire(origin, connect_timeout, fresh);
+  if (!conn) return conn.error();
+  return *conn;
 }
 
 base::Result<UpstreamConn*> Pool::acquire(Origin& origin, base::Nanos connect_timeout, bool fresh) {
@@ -122,6 +133,7 @@ void Pool::bury(UpstreamConn& conn) {
 void Pool::close_all() {
   closing_ = true;
   for (const auto& origin : origins_) {
+    h2_.close_all(*origin);
     UpstreamConn* next = nullptr;
     for (UpstreamConn* conn = origin->all_.front(); conn != nullptr; conn = next) {
       next = origin->all_.after(*conn);  // retiring may bury it

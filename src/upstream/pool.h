@@ -14,6 +14,7 @@
 #include "io/io.h"
 #include "net/tls_client.h"
 #include "net/tls_sessions.h"
+#include "upstream/h2_pool.h"
 #include "upstream/upstream_conn.h"
 
 namespace headrace::upstream {
@@ -23,9 +24,11 @@ struct Endpoint {
   socklen_t size = 0;
 };
 
-// Where connections lead: the resolved addresses of one provider, and on which terms of TLS, if on
-// any. Connections and tickets are shared by whoever names the same origin, so other terms must be
-// another origin (TlsClient::identity()).
+enum class Protocol : std::uint8_t { http1, h2 };
+
+// Where connections lead: the resolved addresses of one provider, what is spoken there, and on
+// which terms of TLS, if on any. Connections and tickets are shared by whoever names the same
+// origin, so other terms must be another origin (TlsClient::identity()).
 class Origin {
  public:
   explicit Origin(std::string name) : name_(std::move(name)) {}
@@ -38,11 +41,15 @@ class Origin {
   net::TlsSessions& tickets() { return tickets_; }
   // The endpoints in turn, so that a dead address costs one attempt, not every one.
   const Endpoint& next_endpoint() { return endpoints_[next_++ % endpoints_.size()]; }
+  Protocol protocol() const { return protocol_; }
+  void set_protocol(Protocol protocol) { protocol_ = protocol; }
 
  private:
   friend class Pool;
+  friend class H2Pool;
   using IdleList = base::IntrusiveList<UpstreamConn, &UpstreamConn::idle_link>;
   using ConnList = base::IntrusiveList<UpstreamConn, &UpstreamConn::origin_link>;
+  using H2List = base::IntrusiveList<H2Conn, &H2Conn::origin_link>;
 
   std::string name_;
   std::vector<Endpoint> endpoints_;
@@ -52,7 +59,9 @@ class Origin {
   std::size_t next_ = 0;
   IdleList idle_;
   ConnList all_;
+  H2List h2_;
   std::size_t idle_count_ = 0;
+  Protocol protocol_ = Protocol::http1;
 };
 
 struct PoolOptions {
@@ -82,13 +91,15 @@ class Pool {
   // The origin of that name, made when it is new.
   Origin& origin(const std::string& name);
 
-  // An idle connection, or a new one that is still connecting. `fresh`: never an idle one (a retry
-  // after a stale connection must not meet the next stale one).
+  // A request's way to the origin, over the protocol that is spoken there.
+  base::Result<Call*> call(Origin& origin, base::Nanos connect_timeout, bool fresh);
+  // An idle connection of HTTP/1.1, or a new one that is still connecting. `fresh`: never an idle
+  // one (a retry after a stale connection must not meet the next stale one).
   base::Result<UpstreamConn*> acquire(Origin& origin, base::Nanos connect_timeout, bool fresh);
 
   // The end: nothing is pooled from here on, and what idles or still connects for nobody is closed.
   void close_all();
-  bool empty() const { return conns_.in_use() == 0; }
+  bool empty() const { return conns_.in_use() == 0 && h2_.empty(); }
   const PoolCounters& counters() const { return counters_; }
 
   // -- from UpstreamConn
@@ -109,6 +120,7 @@ class Pool {
   std::vector<std::unique_ptr<Origin>> origins_;
   io::Timer sweep_timer_;
   PoolCounters counters_;
+  H2Pool h2_;
   bool closing_ = false;
 };
 

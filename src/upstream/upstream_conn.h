@@ -17,46 +17,14 @@
 #include "io/gather.h"
 #include "io/io.h"
 #include "net/stream.h"
+#include "upstream/call.h"
 
 namespace headrace::upstream {
 
 class Origin;
 class Pool;
 
-// When a request reached the wire; 0: not yet. Written while it runs, so that it stays known
-// however it ends.
-struct WireStamps {
-  base::Nanos connected = 0;
-  base::Nanos request_sent = 0;  // its last byte was handed to the kernel
-  base::Nanos tls_began = 0;     // the handshake that ended at `connected`; 0: plain, or reused
-};
-
-// A request ready for the wire, in up to three pieces, in order. The head ends within the first.
-struct WireRequest {
-  io::Slice first;
-  io::Slice second;
-  io::Slice third;
-};
-
-// The events of one answer, in order: one head, pieces, then exactly one of end and failed. After
-// those two the connection has gone its way and the attempt must not touch it again.
-class AnswerOwner {
- public:
-  virtual void on_answer_head(const http::ResponseHead& head,
-                              const http::Fields& fields,
-                              base::Bytes text) = 0;
-  // Payload without the upstream's framing, whose bytes are now head- and tailroom of the slice.
-  virtual void on_answer_body(io::Slice piece) = 0;
-  virtual void on_answer_end() = 0;
-  virtual void on_answer_failed(base::Error error) = 0;
-
-  WireStamps wire;
-
- protected:
-  ~AnswerOwner() = default;
-};
-
-class UpstreamConn final : public io::SocketOwner {
+class UpstreamConn final : public io::SocketOwner, public Call {
  public:
   enum class State : std::uint8_t { connecting, idle, busy, closing };
 
@@ -67,16 +35,16 @@ class UpstreamConn final : public io::SocketOwner {
   base::Status connect(base::Nanos deadline);
 
   // Sends a request when connected and reports the answer to `owner`. REQUIRES: no request runs.
-  void send(AnswerOwner& owner, WireRequest request);
+  void send(AnswerOwner& owner, WireRequest request) override;
   // The attempt is over before its answer: the connection is closed in this turn. No event follows.
-  void cancel();
-  void pause() { stream_.pause(io::kPauseBackpressure); }
-  void resume() { stream_.resume(io::kPauseBackpressure); }
+  void cancel() override;
+  void pause() override { stream_.pause(io::kPauseBackpressure); }
+  void resume() override { stream_.resume(io::kPauseBackpressure); }
 
-  bool paused() const { return stream_.paused(); }
+  bool paused() const override { return stream_.paused(); }
 
-  bool reused() const { return requests_ > 1; }  // the running request is not its first
-  bool connected() const { return state_ != State::connecting; }
+  bool reused() const override { return requests_ > 1; }  // the running request is not its first
+  bool connected() const override { return state_ != State::connecting; }
   Origin& origin() const { return origin_; }
 
   // -- events

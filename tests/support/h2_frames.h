@@ -34,7 +34,10 @@ inline std::string number(std::uint32_t value) {
   return bytes;
 }
 
-inline std::string frame(unsigned type, unsigned flags, std::uint32_t id, std::string_view payload) {
+inline std::string frame(unsigned type,
+                         unsigned flags,
+                         std::uint32_t id,
+                         std::string_view payload) {
   std::string bytes = number(static_cast<std::uint32_t>(payload.size())).substr(1);
   bytes += static_cast<char>(type);
   bytes += static_cast<char>(flags);
@@ -98,7 +101,9 @@ struct Frame {
   std::uint32_t id = 0;
   std::string payload;
 
-  bool is(unsigned wanted, std::uint32_t wanted_id) const { return type == wanted && id == wanted_id; }
+  bool is(unsigned wanted, std::uint32_t wanted_id) const {
+    return type == wanted && id == wanted_id;
+  }
   bool ends() const { return (flags & kEndStream) != 0 && (type == kData || type == kHeaders); }
   std::uint32_t word(std::size_t at) const {
     std::uint32_t value = 0;
@@ -115,7 +120,9 @@ inline std::vector<Frame> frames_of(std::string_view bytes) {
   if (bytes.starts_with(kPreface)) bytes.remove_prefix(kPreface.size());
   std::vector<Frame> frames;
   while (bytes.size() >= 9) {
-    const auto at = [&](std::size_t i) { return std::uint32_t{static_cast<std::uint8_t>(bytes[i])}; };
+    const auto at = [&](std::size_t i) {
+      return std::uint32_t{static_cast<std::uint8_t>(bytes[i])};
+    };
     const std::size_t size = at(0) << 16 | at(1) << 8 | at(2);
     if (bytes.size() < 9 + size) break;
     Frame frame;

@@ -103,8 +103,8 @@ class ServerEar final : public H2Ear, public http::H2ServerOwner {
   void on_h2_request(const http::RequestHead& head,
                      const http::Fields& fields,
                      Bytes text) override {
-    std::string line = std::string(head.method) + " " + std::string(head.target) + " " +
-                       std::string(head.host);
+    std::string line =
+        std::string(head.method) + " " + std::string(head.target) + " " + std::string(head.host);
     if (head.framing == http::Framing::length) line += " " + std::to_string(head.content_length);
     if (head.framing == http::Framing::none) line += " -";
     if (head.expect_continue) line += " expects";
@@ -150,8 +150,7 @@ class ClientEar final : public H2Ear, public http::H2ClientOwner {
   std::string output(std::size_t room = SIZE_MAX) { return take_output(session, room); }
   // A request with a body; an empty one ends with its head. Null: the session takes none.
   HeardStream* ask(Bytes body = {}, Bytes fields = {}) {
-    const std::string head =
-        "POST /v1/x HTTP/1.1\r\nhost: h\r\n" + std::string(fields) + "\r\n";
+    const std::string head = "POST /v1/x HTTP/1.1\r\nhost: h\r\n" + std::string(fields) + "\r\n";
     http::H2FieldList list;
     if (list.read_request(head, "http") != head.size()) return nullptr;
     HeardStream& stream = streams.emplace_back();

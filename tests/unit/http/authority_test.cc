@@ -11,8 +11,19 @@ TEST_CASE("hosts and ports are authorities, credentials and paths are not") {
     CAPTURE(good);
     CHECK(http::is_authority(good));
   }
-  for (const base::Bytes bad :
-       {"", ":80", "u@h", "h:65536", "h:x", "h/p", "[::1", "[]", "[::g]", "[::1]x", "a%4", "a b", "h:1:2"}) {
+  for (const base::Bytes bad : {"",
+                                ":80",
+                                "u@h",
+                                "h:65536",
+                                "h:x",
+                                "h/p",
+                                "[::1",
+                                "[]",
+                                "[::g]",
+                                "[::1]x",
+                                "a%4",
+                                "a b",
+                                "h:1:2"}) {
     CAPTURE(bad);
     CHECK_FALSE(http::is_authority(bad));
   }

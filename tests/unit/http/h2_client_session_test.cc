@@ -52,14 +52,13 @@ TEST_CASE("the first bytes are the preface, settings, the window of the connecti
 }
 
 TEST_CASE("answers are heard the same wherever they are cut") {
-  const std::string all = h2::settings({{3, 10}}) + h2::settings_ack() +
-                          h2::headers(1, {{":status", "103"}, {"link", "x"}}, false) +
-                          answer(1, {{"content-type", "text/event-stream"}}) +
-                          h2::data(1, "one", false) + answer(3, {{"content-length", "2"}}) +
-                          h2::data(1, "", false) + h2::data(3, "ok", true) + h2::ping(true) +
-                          h2::frame(h2::kData, h2::kPadded, 1, std::string("\x03two\0\0\0", 7)) +
-                          h2::headers(1, {{"grpc-status", "0"}}, true) + answer(5, {}, true) +
-                          h2::reset(7, 2);
+  const std::string all =
+      h2::settings({{3, 10}}) + h2::settings_ack() +
+      h2::headers(1, {{":status", "103"}, {"link", "x"}}, false) +
+      answer(1, {{"content-type", "text/event-stream"}}) + h2::data(1, "one", false) +
+      answer(3, {{"content-length", "2"}}) + h2::data(1, "", false) + h2::data(3, "ok", true) +
+      h2::ping(true) + h2::frame(h2::kData, h2::kPadded, 1, std::string("\x03two\0\0\0", 7)) +
+      h2::headers(1, {{"grpc-status", "0"}}, true) + answer(5, {}, true) + h2::reset(7, 2);
   const std::string heard =
       "head 1 200\ncontent-type: text/event-stream\nhead 3 200 2\ncontent-length: 2\nend 3 ok\n"
       "end 1 onetwo\nhead 5 200 -\nend 5 \nclosed 7 2\n";
@@ -160,12 +159,24 @@ TEST_CASE("an answer that breaks the rules fails its stream alone") {
   (void)ear.output();
   std::string interim;
   std::string text;
-  SUBCASE("more payload than said") { text = answer(1, {{"content-length", "1"}}) + h2::data(1, "two", true); }
-  SUBCASE("less payload than said") { text = answer(1, {{"content-length", "9"}}) + h2::data(1, "two", true); }
-  SUBCASE("no status") { text = h2::headers(1, {{"a", "b"}}, true); }
-  SUBCASE("an upgrade") { text = h2::headers(1, {{":status", "101"}}, false); }
-  SUBCASE("an interim answer that ends") { text = h2::headers(1, {{":status", "103"}}, true); }
-  SUBCASE("a field of HTTP/1.1") { text = answer(1, {{"transfer-encoding", "chunked"}}); }
+  SUBCASE("more payload than said") {
+    text = answer(1, {{"content-length", "1"}}) + h2::data(1, "two", true);
+  }
+  SUBCASE("less payload than said") {
+    text = answer(1, {{"content-length", "9"}}) + h2::data(1, "two", true);
+  }
+  SUBCASE("no status") {
+    text = h2::headers(1, {{"a", "b"}}, true);
+  }
+  SUBCASE("an upgrade") {
+    text = h2::headers(1, {{":status", "101"}}, false);
+  }
+  SUBCASE("an interim answer that ends") {
+    text = h2::headers(1, {{":status", "103"}}, true);
+  }
+  SUBCASE("a field of HTTP/1.1") {
+    text = answer(1, {{"transfer-encoding", "chunked"}});
+  }
   SUBCASE("interim answers without end") {
     for (std::size_t i = 0; i <= base::limits::kInterimAnswers; ++i) {
       text += h2::headers(1, {{":status", "103"}}, false);

@@ -62,7 +62,8 @@ TEST_CASE("what is no request head is none") {
 TEST_CASE("an answer's lines follow its status") {
   H2FieldList list;
   list.status(503);
-  CHECK(list.lines("retry-after: 1\r\nkeep-alive: timeout=5\r\nset-cookie: a\r\nset-cookie: b\r\n"));
+  CHECK(
+      list.lines("retry-after: 1\r\nkeep-alive: timeout=5\r\nset-cookie: a\r\nset-cookie: b\r\n"));
   CHECK(text_of(list) == ":status=503\nretry-after=1\nset-cookie=a\nset-cookie=b\n");
   CHECK(list.lines(""));
   CHECK_FALSE(list.lines("x: y"));

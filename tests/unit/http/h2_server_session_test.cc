@@ -81,7 +81,8 @@ TEST_CASE("an answer is told in frames: a head, payload, the end") {
   ear.give(hello() + h2::headers(1, kPost, true));
   (void)ear.output();
   HeardStream& stream = *ear.find(1);
-  REQUIRE(ear.session.answer(stream, 200, "content-type: text/event-stream\r\nconnection: x\r\n", false));
+  REQUIRE(ear.session.answer(
+      stream, 200, "content-type: text/event-stream\r\nconnection: x\r\n", false));
   ear.session.write(stream, ear.blocks.copy_of("data: 1\n\n"));
   auto frames = h2::frames_of(ear.output());
   REQUIRE(frames.size() == 2);
@@ -192,31 +193,70 @@ TEST_CASE("the peer's windows bound what is framed, and room bounds what is prod
 TEST_CASE("a malformed message costs its stream, not the connection") {
   const auto bad = [](const h2::FieldTexts& fields) { return h2::headers(1, fields, true); };
   std::string text;
-  SUBCASE("TE that is not trailers") { text = bad(post_with({{"te", "gzip"}})); }
+  SUBCASE("TE that is not trailers") {
+    text = bad(post_with({{"te", "gzip"}}));
+  }
   SUBCASE("less payload than said") {
     text = h2::headers(1, post_with({{"content-length", "5"}}), false) + h2::data(1, "four", true);
   }
   SUBCASE("more payload than said") {
-    text = h2::headers(1, post_with({{"content-length", "5"}}), false) + h2::data(1, "sixsix", true);
+    text =
+        h2::headers(1, post_with({{"content-length", "5"}}), false) + h2::data(1, "sixsix", true);
   }
-  SUBCASE("a length and no payload") { text = bad(post_with({{"content-length", "5"}})); }
-  SUBCASE("a line break in a value") { text = bad(post_with({{"x", "a\r\nb: c"}})); }
-  SUBCASE("a NUL in a value") { text = bad(post_with({{"x", std::string("a\0b", 3)}})); }
-  SUBCASE("a capital in a name") { text = bad(post_with({{"X-y", "a"}})); }
-  SUBCASE("a space in a name") { text = bad(post_with({{"x y", "a"}})); }
-  SUBCASE("an empty name") { text = bad(post_with({{"", "a"}})); }
-  SUBCASE("two paths") { text = bad(post_with({{":path", "/y"}})); }
-  SUBCASE("a pseudo field behind a field") { text = bad({{":method", "POST"}, {":scheme", "http"}, {"x", "y"}, {":path", "/"}}); }
-  SUBCASE("an unknown pseudo field") { text = bad(post_with({{":x", "y"}})); }
-  SUBCASE("an answer's pseudo field") { text = bad(post_with({{":status", "200"}})); }
-  SUBCASE("a space in the path") { text = bad({{":method", "GET"}, {":scheme", "http"}, {":authority", "h"}, {":path", "/a b"}}); }
-  SUBCASE("no path") { text = bad({{":method", "GET"}, {":scheme", "http"}, {":authority", "h"}}); }
-  SUBCASE("no method") { text = bad({{":scheme", "http"}, {":authority", "h"}, {":path", "/"}}); }
-  SUBCASE("connection") { text = bad(post_with({{"connection", "close"}})); }
-  SUBCASE("transfer-encoding") { text = bad(post_with({{"transfer-encoding", "chunked"}})); }
-  SUBCASE("keep-alive") { text = bad(post_with({{"keep-alive", "1"}})); }
-  SUBCASE("upgrade") { text = bad(post_with({{"upgrade", "x"}})); }
-  SUBCASE("two lengths") { text = bad(post_with({{"content-length", "0"}, {"content-length", "0"}})); }
+  SUBCASE("a length and no payload") {
+    text = bad(post_with({{"content-length", "5"}}));
+  }
+  SUBCASE("a line break in a value") {
+    text = bad(post_with({{"x", "a\r\nb: c"}}));
+  }
+  SUBCASE("a NUL in a value") {
+    text = bad(post_with({{"x", std::string("a\0b", 3)}}));
+  }
+  SUBCASE("a capital in a name") {
+    text = bad(post_with({{"X-y", "a"}}));
+  }
+  SUBCASE("a space in a name") {
+    text = bad(post_with({{"x y", "a"}}));
+  }
+  SUBCASE("an empty name") {
+    text = bad(post_with({{"", "a"}}));
+  }
+  SUBCASE("two paths") {
+    text = bad(post_with({{":path", "/y"}}));
+  }
+  SUBCASE("a pseudo field behind a field") {
+    text = bad({{":method", "POST"}, {":scheme", "http"}, {"x", "y"}, {":path", "/"}});
+  }
+  SUBCASE("an unknown pseudo field") {
+    text = bad(post_with({{":x", "y"}}));
+  }
+  SUBCASE("an answer's pseudo field") {
+    text = bad(post_with({{":status", "200"}}));
+  }
+  SUBCASE("a space in the path") {
+    text = bad({{":method", "GET"}, {":scheme", "http"}, {":authority", "h"}, {":path", "/a b"}});
+  }
+  SUBCASE("no path") {
+    text = bad({{":method", "GET"}, {":scheme", "http"}, {":authority", "h"}});
+  }
+  SUBCASE("no method") {
+    text = bad({{":scheme", "http"}, {":authority", "h"}, {":path", "/"}});
+  }
+  SUBCASE("connection") {
+    text = bad(post_with({{"connection", "close"}}));
+  }
+  SUBCASE("transfer-encoding") {
+    text = bad(post_with({{"transfer-encoding", "chunked"}}));
+  }
+  SUBCASE("keep-alive") {
+    text = bad(post_with({{"keep-alive", "1"}}));
+  }
+  SUBCASE("upgrade") {
+    text = bad(post_with({{"upgrade", "x"}}));
+  }
+  SUBCASE("two lengths") {
+    text = bad(post_with({{"content-length", "0"}, {"content-length", "0"}}));
+  }
   SUBCASE("a pseudo field in trailers") {
     text = h2::headers(1, kPost, false) + h2::headers(1, {{":path", "/"}}, true);
   }
@@ -238,14 +278,29 @@ TEST_CASE("what deserves an answer gets one: too much of a head, a strange targe
     h2::FieldTexts fields;
   };
   h2::FieldTexts many = kPost;
-  for (std::size_t i = many.size(); i <= base::limits::kHeadFields; ++i) many.push_back({"cookie", "c"});
+  for (std::size_t i = many.size(); i <= base::limits::kHeadFields; ++i)
+    many.push_back({"cookie", "c"});
   const std::string big(base::limits::kH2HeadBytes / 8, 'v');
   const Row rows[] = {
       {"head_too_large", many},
-      {"head_too_large", post_with({{"a", big}, {"a", big}, {"a", big}, {"a", big}, {"a", big}, {"a", big}, {"a", big}, {"a", big}})},
-      {"uri_too_long", {{":method", "GET"}, {":scheme", "http"}, {":authority", "h"}, {":path", "/" + std::string(base::limits::kTargetBytes, 'p')}}},
-      {"bad_request", {{":method", "OPTIONS"}, {":scheme", "http"}, {":authority", "h"}, {":path", "*"}}},
-      {"bad_request", {{":method", "GET"}, {":scheme", "http"}, {":path", "/"}, {":authority", "u@h"}}},
+      {"head_too_large",
+       post_with({{"a", big},
+                  {"a", big},
+                  {"a", big},
+                  {"a", big},
+                  {"a", big},
+                  {"a", big},
+                  {"a", big},
+                  {"a", big}})},
+      {"uri_too_long",
+       {{":method", "GET"},
+        {":scheme", "http"},
+        {":authority", "h"},
+        {":path", "/" + std::string(base::limits::kTargetBytes, 'p')}}},
+      {"bad_request",
+       {{":method", "OPTIONS"}, {":scheme", "http"}, {":authority", "h"}, {":path", "*"}}},
+      {"bad_request",
+       {{":method", "GET"}, {":scheme", "http"}, {":path", "/"}, {":authority", "u@h"}}},
       {"misdirected", post_with({{"host", "other"}})},
       {"bad_request", post_with({{"expect", "more"}})},
       {"method_not_allowed", {{":method", "CONNECT"}, {":authority", "h:443"}}},
@@ -287,7 +342,9 @@ TEST_CASE("a request that nobody takes is refused, so that it may be tried elsew
 TEST_CASE("one stream more than is allowed is refused, and to a client that knew the end") {
   bool knew = false;
   SUBCASE("before it can know") {}
-  SUBCASE("after") { knew = true; }
+  SUBCASE("after") {
+    knew = true;
+  }
   ServerEar ear;
   ear.give(std::string(h2::kPreface) + h2::settings() + (knew ? h2::settings_ack() : ""));
   (void)ear.output();

@@ -131,7 +131,8 @@ TEST_CASE("a head in too many frames ends the connection") {
     ear.give(hello());
     (void)ear.output();
     ear.give(h2::frame(h2::kHeaders, h2::kEndStream, 1, h2::block(kGet)));
-    for (std::size_t i = 1; i < continuations; ++i) ear.give(h2::frame(h2::kContinuation, 0, 1, ""));
+    for (std::size_t i = 1; i < continuations; ++i)
+      ear.give(h2::frame(h2::kContinuation, 0, 1, ""));
     ear.give(h2::frame(h2::kContinuation, h2::kEndHeaders, 1, ""));
     CHECK(ear.session.ended() == (continuations == 9));
     CHECK((ear.find(1) != nullptr) == (continuations == 8));
@@ -188,7 +189,7 @@ namespace {
 // A server that answers at once, with no container in its way.
 class Echo final : public http::H2ServerOwner {
  public:
-  Echo(http::H2Memory& memory, io::BlockPool& blocks) : blocks_(blocks), session(memory, blocks, *this) {}
+  Echo(http::H2Memory& memory, io::BlockPool& blocks) : session(memory, blocks, *this) {}
 
  private:
   void on_h2_request(const http::RequestHead&, const http::Fields&, Bytes) override {
@@ -203,7 +204,6 @@ class Echo final : public http::H2ServerOwner {
   }
   void on_h2_closed(http::H2Stream&, H2Code) override {}
 
-  io::BlockPool& blocks_;
   http::H2Stream stream_;
   io::Slice kept_;
 
@@ -218,7 +218,10 @@ class Asking final : public http::H2ClientOwner {
   std::uint64_t ended = 0;
 
  private:
-  void on_h2_answer(http::H2Stream&, const http::ResponseHead&, const http::Fields&, Bytes) override {}
+  void on_h2_answer(http::H2Stream&,
+                    const http::ResponseHead&,
+                    const http::Fields&,
+                    Bytes) override {}
   void on_h2_data(http::H2Stream&, io::Slice) override {}
   void on_h2_end(http::H2Stream&) override { ++ended; }
   void on_h2_closed(http::H2Stream&, H2Code) override {}

@@ -1,0 +1,395 @@
+// h2_conn.cc – in life order: connect, calls, answers, timers; then the ways to die.
+#include "upstream/h2_conn.h"
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/limits.h"
+#include "upstream/h2_pool.h"
+#include "upstream/pool.h"
+
+namespace headrace::upstream {
+
+namespace limits = base::limits;
+using base::Errc;
+using http::H2Code;
+
+namespace {
+
+// A request that the server says it did not process may be asked again, elsewhere.
+base::Error error_of(H2Code code) {
+  base::Error error = base::upstream_error(Errc::upstream_reset);
+  if (code == H2Code::refused_stream) error.retry = base::Retry::same_target;
+  if (code == H2Code::protocol_error) error.code = Errc::upstream_protocol;
+  return error;
+}
+
+}  // namespace
+
+// -- H2Call
+
+void H2Call::send(AnswerOwner& owner, WireRequest request) {
+  HEADRACE_ASSERT(owner_ == nullptr);
+  owner_ = &owner;
+  owner.wire = {};
+  request_ = std::move(request);
+  reused_ = conn_.connected();
+  conn_.start(*this);
+}
+
+void H2Call::cancel() {
+  conn_.cancel(*this);
+}
+
+void H2Call::pause() {
+  conn_.pause(*this);
+}
+
+void H2Call::resume() {
+  conn_.resume(*this);
+}
+
+bool H2Call::connected() const {
+  return conn_.connected();
+}
+
+// -- connecting
+
+H2Conn::H2Conn(io::Io& io, H2Pool& pool, Origin& origin)
+    : io_(io),
+      pool_(pool),
+      origin_(origin),
+      socket_(*this),
+      session_(pool.memory(), io.blocks(), *this) {
+  timer_.bind<&H2Conn::on_timer>(*this);
+}
+
+H2Conn::~H2Conn() {
+  HEADRACE_ASSERT(calls_ == 0);
+  HEADRACE_ASSERT(!timer_.scheduled());
+}
+
+base::Status H2Conn::connect(base::Nanos deadline) {
+  HEADRACE_ASSERT(state_ == State::connecting);
+  connect_deadline_ = deadline;
+  const Endpoint& endpoint = origin_.next_endpoint();
+  ++addresses_tried_;
+  const base::Status status =
+      io_.connect(socket_, endpoint.address, endpoint.size, io::Side::upstream);
+  if (!status) return status;
+  io_.timers().schedule(timer_, deadline);
+  return {};
+}
+
+void H2Conn::on_connected(base::Status status) {
+  if (state_ == State::closing) return;
+  io_.timers().cancel(timer_);
+  if (!status) {
+    if (addresses_tried_ < origin_.endpoints().size() && io_.now() < connect_deadline_) {
+      io_.close(socket_, io::CloseHow::abort);  // on_closed dials the next address
+      return;
+    }
+    fail(base::upstream_error(Errc::connect_failed, status.error().os_errno));
+    return;
+  }
+  io_.recv_start(socket_);
+  state_ = State::open;
+  opened_at_ = heard_at_ = idle_since_ = io_.now();
+  begin_waiting();
+  pool_.note_connected(*this);
+  push_out();
+  after_event();
+}
+
+// -- calls
+
+std::size_t H2Conn::room() const {
+  if (draining_ || state_ == State::closing) return 0;
+  const std::size_t free =
+      state_ == State::open ? session_.room() : std::size_t{limits::kH2UpstreamStreams};
+  const std::size_t waiting = calls_ - begun_;
+  return free > waiting ? free - waiting : 0;
+}
+
+bool H2Conn::tired() const {
+  if (state_ != State::open) return false;
+  return draining_ || cancels_ >= limits::kH2Successor ||
+         io_.now() - opened_at_ >= limits::kH2AgeMost;
+}
+
+void H2Conn::add(H2Call& call) {
+  waiting_.push_back(call);
+  ++calls_;
+  pool_.note(*this);
+}
+
+void H2Conn::start(H2Call& call) {
+  if (state_ != State::open || !begin(call)) return;
+  push_out();
+  after_verb();
+}
+
+bool H2Conn::begin(H2Call& call) {
+  if (session_.room() == 0) return false;
+  WireRequest& request = call.request_;
+  http::H2FieldList fields;
+  const std::size_t head_bytes = fields.read_request(request.first.view(), "http");
+  HEADRACE_ASSERT(head_bytes != 0);
+  const bool ends = request.first.size() == head_bytes && request.second.empty();
+  if (!session_.request(call, fields, ends)) return false;
+  call.link.unlink();
+  running_.push_back(call);
+  call.begun_ = true;
+  ++begun_;
+  call.owner_->wire = {io_.now(), ends ? io_.now() : 0};
+  request.first.drop_front(head_bytes);
+  if (!ends) {
+    for (io::Slice* piece : {&request.first, &request.second, &request.third}) {
+      session_.write(call, std::move(*piece));
+    }
+    session_.finish(call);
+  }
+  request = {};
+  if (call.paused_) session_.hold(call);
+  return true;
+}
+
+// In the order in which they came; one that was added and not sent yet waits for that.
+void H2Conn::begin_waiting() {
+  H2Call* next = nullptr;
+  for (H2Call* call = waiting_.front(); call != nullptr; call = next) {
+    next = waiting_.after(*call);
+    if (call->owner_ != nullptr && !begin(*call)) return;
+  }
+}
+
+// Hands over what is due, as long as the socket takes it; the rest waits in the streams.
+void H2Conn::push_out() {
+  if (inside_ || state_ != State::open) return;
+  inside_ = true;
+  while (socket_.queued_bytes() < limits::kH2SendBytes) {
+    session_.produce(out_, limits::kH2SendBytes - socket_.queued_bytes());
+    if (out_.empty()) break;
+    while (!out_.empty()) io_.send(socket_, out_.pop());
+  }
+  socket_.prompt_sent = socket_.queued_bytes() >= limits::kH2SendBytes;
+  inside_ = false;
+}
+
+void H2Conn::on_sent() {
+  push_out();
+  after_event();
+}
+
+void H2Conn::on_h2_sent(http::H2Stream& stream) {
+  if (stream.sent()) of(stream).owner_->wire.request_sent = io_.now();
+}
+
+void H2Conn::cancel(H2Call& call) {
+  if (call.open()) {
+    session_.reset(call, H2Code::cancel);
+    ++cancels_;
+  }
+  release(call);
+  push_out();
+  after_verb();
+}
+
+void H2Conn::pause(H2Call& call) {
+  call.paused_ = true;
+  if (call.open()) session_.hold(call);
+}
+
+void H2Conn::resume(H2Call& call) {
+  call.paused_ = false;
+  if (!call.open()) return;
+  session_.release(call);
+  push_out();
+  after_verb();
+}
+
+// -- answers
+
+void H2Conn::on_data(io::Slice slice) {
+  if (state_ != State::open) return;
+  heard_at_ = io_.now();
+  pinged_ = false;
+  inside_ = true;
+  session_.receive(std::move(slice), io_.now());
+  begin_waiting();
+  inside_ = false;
+  push_out();
+  after_event();
+}
+
+void H2Conn::on_h2_answer(http::H2Stream& stream,
+                          const http::ResponseHead& head,
+                          const http::Fields& fields,
+                          base::Bytes text) {
+  of(stream).answer_started_ = true;
+  of(stream).owner_->on_answer_head(head, fields, text);
+}
+
+void H2Conn::on_h2_data(http::H2Stream& stream, io::Slice piece) {
+  of(stream).owner_->on_answer_body(std::move(piece));
+}
+
+void H2Conn::on_h2_end(http::H2Stream& stream) {
+  release(of(stream))->on_answer_end();
+}
+
+// This may come while a verb of some other call hands over frames: its owner learns of it later.
+void H2Conn::on_h2_closed(http::H2Stream& stream, H2Code code) {
+  H2Call& call = of(stream);
+  call.failure_ = error_of(code);
+  if (call.answer_started_) call.failure_.retry = base::Retry::next_target;
+  call.link.unlink();
+  failed_.push_back(call);
+}
+
+// -- time
+
+void H2Conn::arm_timer() {
+  base::Nanos due =
+      pinged_ ? pinged_at_ + limits::kH2PingTimeout : heard_at_ + limits::kH2PingEvery;
+  if (calls_ == 0) due = std::min(due, idle_since_ + limits::kH2IdleTimeout);
+  const base::Nanos old_at = opened_at_ + limits::kH2AgeMost;
+  if (old_at > io_.now()) due = std::min(due, old_at);
+  // What happens moves the deadlines on; the timer finds that out when it fires.
+  if (!timer_.scheduled() || timer_.deadline() > due) io_.timers().schedule(timer_, due);
+}
+
+void H2Conn::on_timer() {
+  const base::Nanos now = io_.now();
+  if (state_ == State::connecting) {
+    fail(base::upstream_error(Errc::connect_timeout, ETIMEDOUT));
+    return;
+  }
+  if (pinged_ && now - pinged_at_ >= limits::kH2PingTimeout) {
+    fail(base::upstream_error(Errc::upstream_reset, ETIMEDOUT));
+    return;
+  }
+  if (calls_ == 0 && now - idle_since_ >= limits::kH2IdleTimeout) {
+    retire();
+    return;
+  }
+  if (!pinged_ && now - heard_at_ >= limits::kH2PingEvery) {
+    pinged_ = true;
+    pinged_at_ = now;
+    session_.ping();
+  }
+  push_out();
+  after_event();
+}
+
+// Owners hear nothing from inside their own verbs.
+void H2Conn::after_verb() {
+  if (inside_ || state_ != State::open) return;
+  if (session_.ended() || !failed_.empty()) {
+    io_.timers().schedule(timer_, io_.now());
+  } else if (!rest()) {
+    arm_timer();
+  }
+}
+
+void H2Conn::after_event() {
+  if (state_ != State::open) return;
+  tell_failed();
+  if (state_ != State::open) return;
+  if (session_.ended()) {
+    fail(base::upstream_error(Errc::upstream_protocol));
+  } else if (!rest()) {
+    arm_timer();
+  }
+}
+
+// Is it tired, is it over? True when it has ended.
+bool H2Conn::rest() {
+  if (cancels_ >= limits::kH2Cancels) draining_ = true;
+  const bool in_use = calls_ != 0 || io_.now() - idle_since_ < limits::kPoolIdleTimeout;
+  if (tired() && in_use && !successor_asked_) {
+    successor_asked_ = true;
+    pool_.want_successor(*this);
+  }
+  if (calls_ != 0 || (!draining_ && !pool_.closing())) return false;
+  retire();
+  return true;
+}
+
+void H2Conn::drain() {
+  draining_ = true;
+  if (state_ == State::connecting && calls_ == 0) {
+    retire();
+  } else {
+    after_verb();
+  }
+}
+
+// -- the ways to die
+
+// The call and its connection part.
+AnswerOwner* H2Conn::release(H2Call& call) {
+  AnswerOwner* owner = std::exchange(call.owner_, nullptr);
+  call.link.unlink();
+  if (call.begun_) --begun_;
+  --calls_;
+  idle_since_ = io_.now();
+  pool_.destroy(call);
+  pool_.note(*this);
+  return owner;
+}
+
+void H2Conn::tell_failed() {
+  while (H2Call* call = failed_.front()) {
+    const base::Error error = call->failure_;
+    release(*call)->on_answer_failed(error);
+  }
+}
+
+void H2Conn::on_eof() {
+  if (state_ != State::closing) fail(base::upstream_error(Errc::upstream_closed));
+}
+
+void H2Conn::on_error(base::Error error) {
+  if (state_ != State::closing) {
+    fail(base::upstream_error(Errc::upstream_reset, error.os_errno));
+  }
+}
+
+// Every call ends. As with HTTP/1.1: what a connection that was there before had not begun to
+// answer may be asked again on a new one.
+void H2Conn::fail(base::Error error) {
+  retire();
+  for (CallList* list : {&running_, &waiting_}) {
+    while (H2Call* call = list->front()) {
+      call->failure_ = error;
+      if (call->reused_ && !call->answer_started_) call->failure_.retry = base::Retry::same_target;
+      if (call->open()) session_.forget(*call);
+      call->link.unlink();
+      failed_.push_back(*call);
+    }
+  }
+  tell_failed();
+  if (socket_.is_closed()) pool_.bury(*this);
+}
+
+void H2Conn::retire() {
+  HEADRACE_ASSERT(state_ != State::closing && !inside_);
+  io_.timers().cancel(timer_);
+  state_ = State::closing;
+  pool_.note(*this);
+  const bool between_addresses = socket_.state == io::Socket::State::closing;
+  if (!socket_.is_closed() && !between_addresses) io_.close(socket_, io::CloseHow::orderly);
+}
+
+void H2Conn::on_closed() {
+  if (state_ == State::connecting) {  // the last address refused: dial the next one
+    const base::Status status = connect(connect_deadline_);
+    if (!status) fail(base::upstream_error(Errc::connect_failed, status.error().os_errno));
+    return;
+  }
+  HEADRACE_ASSERT(state_ == State::closing);
+  pool_.bury(*this);
+}
+
+}  // namespace headrace::upstream

@@ -1,0 +1,152 @@
+// One HTTP/2 connection to an upstream: connects, multiplexes calls over one byte stream, and
+// reports each answer to its attempt in the events that an HTTP/1.1 connection uses. Owned by the
+// H2Pool; calls are lent to attempts from it.
+//
+// A cancelled call is a RST_STREAM, and the connection lives on. Servers count those, so after
+// kH2Cancels (or kH2AgeMost) the connection takes no more calls and ends with its last one; its
+// successor is dialled before that. GOAWAY does the same at once. Silence is answered by a PING,
+// and an unanswered PING is the end.
+//
+// One thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/error.h"
+#include "base/intrusive_list.h"
+#include "base/result.h"
+#include "http/h2_client_session.h"
+#include "io/io.h"
+#include "upstream/call.h"
+
+namespace headrace::upstream {
+
+class H2Conn;
+class H2Pool;
+class Origin;
+
+// A request on a connection: waiting for it, or running on a stream of it.
+class H2Call final : public Call, private http::H2Stream {
+ public:
+  explicit H2Call(H2Conn& conn) : conn_(conn) {}
+
+  void send(AnswerOwner& owner, WireRequest request) override;
+  void cancel() override;
+  void pause() override;
+  void resume() override;
+  bool paused() const override { return paused_; }
+  bool reused() const override { return reused_; }
+  bool connected() const override;
+
+  base::ListLink link;  // the connection's
+
+ private:
+  friend class H2Conn;
+
+  H2Conn& conn_;
+  AnswerOwner* owner_ = nullptr;
+  WireRequest request_;    // waits for the connection
+  base::Error failure_{};  // told when it may be
+  bool begun_ = false;     // its head went to the session
+  bool paused_ = false;
+  bool reused_ = false;
+  bool answer_started_ = false;
+};
+
+class H2Conn final : public io::SocketOwner, public http::H2ClientOwner {
+ public:
+  H2Conn(io::Io& io, H2Pool& pool, Origin& origin);
+  ~H2Conn();
+
+  // Begins to connect to the origin's next address. REQUIRES: just made.
+  base::Status connect(base::Nanos deadline);
+  // How many more calls it would carry; 0 also when it is on its way out.
+  std::size_t room() const;
+  bool connected() const { return state_ == State::open; }
+  // It has done enough: a successor is wanted.
+  bool tired() const;
+  // A call of its own, to be sent in this turn. REQUIRES: room(), and a slot for it.
+  void add(H2Call& call);
+  // No more calls; the end comes with the last one, now when there is none.
+  void drain();
+  bool draining() const { return draining_; }
+  Origin& origin() const { return origin_; }
+
+  // -- from its calls
+  void start(H2Call& call);
+  void cancel(H2Call& call);
+  void pause(H2Call& call);
+  void resume(H2Call& call);
+
+  // -- events of the socket
+  void on_connected(base::Status status) override;
+  void on_data(io::Slice slice) override;
+  void on_eof() override;
+  void on_error(base::Error error) override;
+  void on_sent() override;
+  void on_closed() override;
+  void on_timer();
+
+  // -- events of the session
+  void on_h2_answer(http::H2Stream& stream,
+                    const http::ResponseHead& head,
+                    const http::Fields& fields,
+                    base::Bytes text) override;
+  void on_h2_data(http::H2Stream& stream, io::Slice piece) override;
+  void on_h2_end(http::H2Stream& stream) override;
+  void on_h2_closed(http::H2Stream& stream, http::H2Code code) override;
+  void on_h2_sent(http::H2Stream& stream) override;
+  void on_h2_goaway() override { draining_ = true; }
+
+  base::ListLink origin_link;  // every connection of an origin
+
+ private:
+  friend class H2Pool;
+  enum class State : std::uint8_t { connecting, open, closing };
+  // How the pool counts it.
+  enum class Standing : std::uint8_t { connecting, idle, busy, gone };
+  using CallList = base::IntrusiveList<H2Call, &H2Call::link>;
+
+  static H2Call& of(http::H2Stream& stream) { return static_cast<H2Call&>(stream); }
+
+  bool begin(H2Call& call);
+  void begin_waiting();
+  void push_out();
+  void after_verb();
+  void after_event();
+  bool rest();
+  void arm_timer();
+  AnswerOwner* release(H2Call& call);
+  void tell_failed();
+  void fail(base::Error error);
+  void retire();
+
+  io::Io& io_;
+  H2Pool& pool_;
+  Origin& origin_;
+  io::Socket socket_;
+  io::Timer timer_;  // to connect; then the nearest of ping, idle end and age
+  http::H2ClientSession session_;
+  io::SliceQueue out_;
+  CallList waiting_;  // not on the wire yet
+  CallList running_;
+  CallList failed_;  // over, and their owners do not know yet
+  std::size_t calls_ = 0;
+  std::size_t begun_ = 0;  // of them
+  State state_ = State::connecting;
+  Standing standing_ = Standing::connecting;
+  bool draining_ = false;
+  bool inside_ = false;  // the session is on the stack: what is due then is done afterwards
+  bool pinged_ = false;
+  bool successor_asked_ = false;
+  std::uint8_t addresses_tried_ = 0;
+  std::uint32_t cancels_ = 0;
+  base::Nanos connect_deadline_ = 0;
+  base::Nanos opened_at_ = 0;
+  base::Nanos heard_at_ = 0;
+  base::Nanos pinged_at_ = 0;
+  base::Nanos idle_since_ = 0;
+};
+
+}  // namespace headrace::upstream
