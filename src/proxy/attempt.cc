@@ -35,7 +35,7 @@ void Attempt::aim(const Aim& aim) {
   stamps_.dispatched = stamps_.last_activity = shop_.io.now();
 }
 
-void Attempt::start(upstream::UpstreamConn& conn, upstream::WireRequest request) {
+void Attempt::start(upstream::Call& conn, upstream::WireRequest request) {
   HEADRACE_ASSERT(conn_ == nullptr);
   conn_ = &conn;
   conn.send(*this, std::move(request));
@@ -47,7 +47,7 @@ void Attempt::stop() {
 }
 
 // The connection and this attempt part.
-upstream::UpstreamConn* Attempt::leave() {
+upstream::Call* Attempt::leave() {
   stamps_.ended = shop_.io.now();
   if (paused_since_ != 0) paused_for_ += stamps_.ended - std::exchange(paused_since_, 0);
   return std::exchange(conn_, nullptr);

@@ -67,7 +67,7 @@ class Attempt final : public upstream::AnswerOwner, public api::AnswerWatch {
 
   // REQUIRES: not running, and nothing is held.
   void aim(const Aim& aim);
-  void start(upstream::UpstreamConn& conn, upstream::WireRequest request);
+  void start(upstream::Call& conn, upstream::WireRequest request);
   // Ends the try without an answer: the connection closes in this turn. What was relayed stays
   // known.
   void stop();
@@ -111,7 +111,7 @@ class Attempt final : public upstream::AnswerOwner, public api::AnswerWatch {
 
  private:
   void start_relay();
-  upstream::UpstreamConn* leave();
+  upstream::Call* leave();
   const dialect::AnswerTable& answers() const;
 
   Workshop& shop_;
@@ -119,7 +119,7 @@ class Attempt final : public upstream::AnswerOwner, public api::AnswerWatch {
   relay::Relay relay_;
   dialect::StreamPlace filter_place_;
   api::StreamFilter* filter_ = nullptr;  // while a stream is translated, and until drop()
-  upstream::UpstreamConn* conn_ = nullptr;
+  upstream::Call* conn_ = nullptr;
   Aim aim_;
   http::ResponseHead head_;
   RetryHint hint_;

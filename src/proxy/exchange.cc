@@ -231,8 +231,8 @@ void Exchange::acquire() {
   const base::Nanos connect_timeout =
       std::min(route_->connect_timeout, total_deadline_ - shop_.io.now());
   if (connect_timeout <= 0) return fail(base::upstream_error(Errc::total_timeout));
-  base::Result<upstream::UpstreamConn*> conn =
-      shop_.pool.acquire(*live_->origins[target().provider], connect_timeout, fresh_);
+  base::Result<upstream::Call*> conn =
+      shop_.pool.call(*live_->origins[target().provider], connect_timeout, fresh_);
   if (!conn) return fail(conn.error());
   attempt_.start(**conn, std::move(request_));
   if (attempts_ == 1) overhead_ = shop_.io.clock() - shop_.io.now();
