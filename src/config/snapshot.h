@@ -84,8 +84,8 @@ struct Provider {
   std::vector<Credential> credentials;  // as read: never empty
   bool traces = false;                  // it is told the trace that a request is part of
   HttpVersion http = HttpVersion::automatic;
-  bool reports_usage = true;            // it knows stream_options.include_usage
-  bool takes_client_key = false;        // a key that a client brought was brought for this one
+  bool reports_usage = true;      // it knows stream_options.include_usage
+  bool takes_client_key = false;  // a key that a client brought was brought for this one
   std::string price_as;  // its name in the price table, or kNoPrices; empty: by name, else by host
   bool is_private =
       false;            // plaintext with a key is allowed only to loopback or a private provider

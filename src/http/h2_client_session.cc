@@ -9,12 +9,15 @@ namespace headrace::http {
 H2ClientSession::H2ClientSession(H2Memory& memory, io::BlockPool& blocks, H2ClientOwner& owner)
     : H2Session(Role::client, memory, blocks, owner), owner_(owner) {}
 
-std::size_t H2ClientSession::room() const {
-  if (ended() || nghttp2_session_check_request_allowed(session_) == 0) return 0;
+std::size_t H2ClientSession::most() const {
   const std::size_t theirs =
       nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
-  const std::size_t most = std::min<std::size_t>(theirs, base::limits::kH2UpstreamStreams);
-  return most > streams_ ? most - streams_ : 0;
+  return std::min<std::size_t>(theirs, base::limits::kH2UpstreamStreams);
+}
+
+std::size_t H2ClientSession::room() const {
+  if (ended() || nghttp2_session_check_request_allowed(session_) == 0) return 0;
+  return most() > streams_ ? most() - streams_ : 0;
 }
 
 bool H2ClientSession::request(H2Stream& stream, const H2FieldList& fields, bool ends) {

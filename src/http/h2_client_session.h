@@ -30,6 +30,8 @@ class H2ClientSession final : public H2Session {
   // Sends a request; with `ends` it has no body. False: the connection takes no more of them.
   // REQUIRES: room() is not 0.
   [[nodiscard]] bool request(H2Stream& stream, const H2FieldList& fields, bool ends);
+  // How many may run at once, as far as is known.
+  std::size_t most() const;
   // How many requests may be sent now.
   std::size_t room() const;
   std::size_t streams() const { return streams_; }

@@ -105,10 +105,16 @@ void H2Conn::on_connected(base::Status status) {
 
 std::size_t H2Conn::room() const {
   if (draining_ || state_ == State::closing) return 0;
-  const std::size_t free =
-      state_ == State::open ? session_.room() : std::size_t{limits::kH2UpstreamStreams};
   const std::size_t waiting = calls_ - begun_;
+  const std::size_t free = free_streams();
   return free > waiting ? free - waiting : 0;
+}
+
+// Until the server has said how many it takes, as many as it took before.
+std::size_t H2Conn::free_streams() const {
+  const std::size_t free = state_ == State::open ? session_.room() : origin_.streams();
+  if (state_ != State::open || session_.greeted()) return free;
+  return std::min(free, origin_.streams() - std::min(origin_.streams(), begun_));
 }
 
 bool H2Conn::tired() const {
@@ -130,7 +136,7 @@ void H2Conn::start(H2Call& call) {
 }
 
 bool H2Conn::begin(H2Call& call) {
-  if (session_.room() == 0) return false;
+  if (free_streams() == 0) return false;
   WireRequest& request = call.request_;
   http::H2FieldList fields;
   const std::size_t head_bytes = fields.read_request(request.first.view(), "http");
@@ -216,6 +222,7 @@ void H2Conn::on_data(io::Slice slice) {
   pinged_ = false;
   inside_ = true;
   session_.receive(std::move(slice), io_.now());
+  if (session_.greeted()) origin_.note_streams(std::max<std::size_t>(session_.most(), 1));
   begin_waiting();
   inside_ = false;
   push_out();
@@ -240,11 +247,15 @@ void H2Conn::on_h2_end(http::H2Stream& stream) {
 
 // This may come while a verb of some other call hands over frames: its owner learns of it later.
 void H2Conn::on_h2_closed(http::H2Stream& stream, H2Code code) {
-  H2Call& call = of(stream);
-  call.failure_ = error_of(code);
-  if (call.answer_started_) call.failure_.retry = base::Retry::next_target;
-  call.link.unlink();
-  failed_.push_back(call);
+  base::Error error = error_of(code);
+  if (of(stream).answer_started_) error.retry = base::Retry::next_target;
+  set_aside(of(stream), error);
+}
+
+// Those that run may run on; those that wait have nothing to wait for.
+void H2Conn::on_h2_goaway() {
+  draining_ = true;
+  while (H2Call* call = waiting_.front()) set_aside(*call, error_of(H2Code::refused_stream));
 }
 
 // -- time
@@ -339,10 +350,16 @@ AnswerOwner* H2Conn::release(H2Call& call) {
   return owner;
 }
 
+void H2Conn::set_aside(H2Call& call, base::Error error) {
+  call.failure_ = error;
+  call.link.unlink();
+  failed_.push_back(call);
+}
+
 void H2Conn::tell_failed() {
   while (H2Call* call = failed_.front()) {
     const base::Error error = call->failure_;
-    release(*call)->on_answer_failed(error);
+    if (AnswerOwner* owner = release(*call)) owner->on_answer_failed(error);
   }
 }
 
@@ -357,16 +374,17 @@ void H2Conn::on_error(base::Error error) {
 }
 
 // Every call ends. As with HTTP/1.1: what a connection that was there before had not begun to
-// answer may be asked again on a new one.
+// answer may be asked again on a new one; so may what never got onto the wire of any.
 void H2Conn::fail(base::Error error) {
+  const bool was_open = state_ == State::open;
   retire();
   for (CallList* list : {&running_, &waiting_}) {
     while (H2Call* call = list->front()) {
-      call->failure_ = error;
-      if (call->reused_ && !call->answer_started_) call->failure_.retry = base::Retry::same_target;
+      base::Error told = error;
+      const bool unanswered = call->reused_ && !call->answer_started_;
+      if (unanswered || (was_open && !call->begun_)) told.retry = base::Retry::same_target;
       if (call->open()) session_.forget(*call);
-      call->link.unlink();
-      failed_.push_back(*call);
+      set_aside(*call, told);
     }
   }
   tell_failed();

@@ -97,7 +97,7 @@ class H2Conn final : public io::SocketOwner, public http::H2ClientOwner {
   void on_h2_end(http::H2Stream& stream) override;
   void on_h2_closed(http::H2Stream& stream, http::H2Code code) override;
   void on_h2_sent(http::H2Stream& stream) override;
-  void on_h2_goaway() override { draining_ = true; }
+  void on_h2_goaway() override;
 
   base::ListLink origin_link;  // every connection of an origin
 
@@ -110,6 +110,7 @@ class H2Conn final : public io::SocketOwner, public http::H2ClientOwner {
 
   static H2Call& of(http::H2Stream& stream) { return static_cast<H2Call&>(stream); }
 
+  std::size_t free_streams() const;
   bool begin(H2Call& call);
   void begin_waiting();
   void push_out();
@@ -118,6 +119,7 @@ class H2Conn final : public io::SocketOwner, public http::H2ClientOwner {
   bool rest();
   void arm_timer();
   AnswerOwner* release(H2Call& call);
+  void set_aside(H2Call& call, base::Error error);
   void tell_failed();
   void fail(base::Error error);
   void retire();

@@ -43,6 +43,9 @@ class Origin {
   const Endpoint& next_endpoint() { return endpoints_[next_++ % endpoints_.size()]; }
   Protocol protocol() const { return protocol_; }
   void set_protocol(Protocol protocol) { protocol_ = protocol; }
+  // HTTP/2: how many streams its last connection allowed; what a new one may assume.
+  std::size_t streams() const { return streams_; }
+  void note_streams(std::size_t streams) { streams_ = streams; }
 
  private:
   friend class Pool;
@@ -61,6 +64,7 @@ class Origin {
   ConnList all_;
   H2List h2_;
   std::size_t idle_count_ = 0;
+  std::size_t streams_ = base::limits::kH2UpstreamStreams;
   Protocol protocol_ = Protocol::http1;
 };
 

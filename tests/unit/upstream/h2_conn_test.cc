@@ -251,6 +251,16 @@ TEST_CASE("what was not processed may be asked again, on a new connection") {
   CHECK(too.ended);
 }
 
+TEST_CASE("a request that waits for a stream when the goaway comes goes elsewhere at once") {
+  Bench bench;
+  for (int i = 0; i < 3; ++i) bench.ask();  // while nothing is known of the server's bound
+  bench.greet(0, h2::settings({{3, 1}}));
+  bench.say(h2::goaway(1, 0));
+  CHECK_FALSE(bench.askers[0]->over());
+  CHECK(bench.askers[1]->error.retry == Retry::same_target);
+  CHECK(bench.askers[2]->error.retry == Retry::same_target);
+}
+
 TEST_CASE("after a goaway what runs runs on, and the next call goes elsewhere") {
   Bench bench;
   Asker& first = bench.ask();
@@ -352,6 +362,18 @@ TEST_CASE("the server's bound on streams is kept with more connections") {
   bench.greet(1);
   bench.say(Bench::answer(1), 1);
   CHECK(third.ended);
+}
+
+TEST_CASE("a new connection assumes the bound of the last one") {
+  Bench bench;
+  bench.ask();
+  bench.greet(0, h2::settings({{3, 2}}));
+  for (int i = 0; i < 4; ++i) bench.ask();
+  bench.settle();
+  CHECK(bench.pool.counters().connects == 3);
+  CHECK(h2::count(bench.heard(0), h2::kHeaders) == 2);
+  CHECK(h2::count(bench.heard(1), h2::kHeaders) == 2);
+  CHECK(h2::count(bench.heard(2), h2::kHeaders) == 1);
 }
 
 TEST_CASE("silence is answered by a ping, and a ping that is not answered is the end") {
