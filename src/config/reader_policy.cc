@@ -107,19 +107,13 @@ void Reader::check_tls(const Entry& entry, const std::string& path, const Provid
        lacks_key ? "needs its tls_key" : "needs its tls_certificate");
 }
 
-// Which HTTP it is must be known before the first byte: by agreement in TLS, or from here.
 void Reader::check_http_version(const Entry& entry,
                                 const std::string& path,
                                 const Provider& provider) {
-  const bool tls = provider.scheme == "https";
-  const bool needs_tls = provider.http == HttpVersion::http2;
-  const bool forbids_tls = provider.http == HttpVersion::h2c;
-  if (provider.scheme.empty() || (tls ? !forbids_tls : !needs_tls)) return;
+  if (provider.scheme != "https" || provider.http != HttpVersion::h2c) return;
   tell(*entry.value.find("http"),
        path + ".http",
-       tls ? "h2c is HTTP/2 without TLS, and base_url is https; write 2, or leave it to auto"
-           : "HTTP/2 is agreed upon in TLS, and base_url is http; write h2c if the server expects "
-             "HTTP/2 all the same");
+       "h2c is HTTP/2 without TLS, and base_url is https; leave it to auto");
 }
 
 // -- targets

@@ -31,7 +31,8 @@ TEST_CASE("a client gets the certificate that bears the name it asks for") {
   CHECK(wire.client.failure_text() == "Hostname mismatch");
 }
 
-TEST_CASE("a connection goes on on the terms that it began with, though a reload has dropped them") {
+TEST_CASE(
+    "a connection goes on on the terms that it began with, though a reload has dropped them") {
   CertificateHouse house;
   house.write("good", CertificatePlan{});
   const auto client = make_client(house, {.host = "good.test", .protocols = {"http/1.1"}});
