@@ -150,6 +150,9 @@ void Ticket::settle(std::uint64_t used_tokens, Nanos now) {
     // More than a word's share was never used by one request; a provider's nonsense ends here.
     limits_->tokens.correct(window_, tokens_, std::min(used_tokens, kUsedMask / 2), now);
   }
+#ifdef HEADRACE_CANARY
+  if (used_tokens == 0) holds_place_ = false;  // the planted bug: who used nothing keeps his place
+#endif
   if (std::exchange(holds_place_, false)) limits_->running.give_back();
   limits_ = nullptr;
 }

@@ -56,7 +56,7 @@ struct EventMark {
 struct Content {
   std::string text;
   std::vector<std::pair<std::string, std::string>> calls;  // name, arguments
-  bool finishes = false;
+  bool reason_given = false;
   std::uint64_t tokens_in = 0;
   std::uint64_t tokens_out = 0;
   bool has_usage = false;

@@ -69,7 +69,9 @@ class StreamWriter {
       if (count == 0) say(name_ + " ");
       fail();
     }
-    end(!unfinished && dice_.chance(0.9), !unfinished);
+    // OpenAI's end marker is one without a reason too; Anthropic's is nonsense then.
+    const bool reason = dice_.chance(0.9);
+    end(!unfinished && (reason || !openai_), !unfinished && (openai_ || reason));
     if (plan_.payload.size() > payload_shown_) show(plan_.payload.size());
   }
 
@@ -139,10 +141,12 @@ class StreamWriter {
 
   void end(bool finishes, bool marks_end) {
     Content& content = plan_.content;
-    content.finishes = finishes || marks_end;
+    content.reason_given = finishes;
     content.tokens_out = 3 + dice_.below(50);
     const bool tools = !content.calls.empty();
     if (openai_) {
+      // An end marker alone is an empty answer in its own dialect, and nonsense in another.
+      if (plan_.events.empty() && !finishes) begin();
       if (finishes)
         chunk("{}", tools ? R"("tool_calls")" : R"("stop")", {.useful = true, .ends_stream = true});
       if (dice_.chance(0.3)) {

@@ -5,9 +5,12 @@
 #include <algorithm>
 #include <cstdint>
 #include <map>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.h"
+#include "json_text.h"
 #include "oracle.h"
 
 namespace headrace::sim {
@@ -17,6 +20,14 @@ using base::Nanos;
 
 inline unsigned long long number(std::uint64_t value) {
   return value;
+}
+
+// An event whose blank line never came, and that ends its stream all the same.
+bool says_end(std::string_view tail);
+
+inline bool is_limit(Errc code) {
+  return code == Errc::requests_limited || code == Errc::tokens_limited ||
+         code == Errc::concurrency_limited;
 }
 
 // An attempt as its record has it, beside what a provider saw of it.
@@ -68,6 +79,14 @@ class Judge {
   void judge_record(const Record& record, const RequestRecords& of, const RequestPlan* plan);
   bool is_justified(const Record& record, const Tried& last, const RequestPlan* plan);
   bool is_upstream_justified(Errc code, const Tried& tried);
+  // -- oracle_content.cc
+  void judge_translated(const Case& c);
+  void judge_whole(const Case& c, const Understood& heard);
+  // -- oracle_limits.cc
+  void judge_admission(const Case& c);
+  void judge_limited(const Case& c);
+  void judge_keys();
+  void judge_key(std::size_t index);
   bool has_strays(std::size_t provider) const;
 
   // -- oracle_attempts.cc
@@ -128,6 +147,7 @@ class Judge {
   Tally& tally_;
   std::map<const RequestRecords*, Attempts> attempts_;
   std::map<std::size_t, Nanos> first_failures_;  // by provider
+  std::string stranger_;                         // what they are all told
 };
 
 }  // namespace headrace::sim

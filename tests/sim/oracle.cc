@@ -8,18 +8,23 @@
 namespace headrace::sim {
 namespace {
 
-constexpr std::string_view kErrorBody = R"({"error":{)";
-constexpr std::string_view kErrorEvent = R"(data: {"error":{)";
+std::string_view error_body(api::Family family) {
+  return family == api::Family::openai ? R"({"error":{)" : R"({"type":"error","error":{)";
+}
 
-// An event whose blank line never came, and that ends its stream all the same.
+std::string_view error_event(api::Family family) {
+  return family == api::Family::openai ? "data: {\"error\":{"
+                                       : "event: error\ndata: {\"type\":\"error\",\"error\":{";
+}
+
+}  // namespace
+
 bool says_end(std::string_view tail) {
   return tail.find("[DONE]") != std::string_view::npos ||
          tail.find(R"("finish_reason":")") != std::string_view::npos ||
          tail.find(R"("stop_reason":")") != std::string_view::npos ||
          tail.find(R"("message_stop"})") != std::string_view::npos;
 }
-
-}  // namespace
 
 void Judge::judge_all() {
   match_servings();
@@ -128,6 +133,7 @@ void Judge::judge_case(const Case& c) {
     verdict_.fail("request %llu: a whole answer, on record as 499", id);
   }
   judge_connection(c);
+  judge_admission(c);
   if ((record.flags & record_flag::kCommitted) != 0) {
     judge_relayed(c);
   } else {
@@ -141,7 +147,7 @@ void Judge::judge_connection(const Case& c) {
   const auto id = number(c.plan->id);
   const Record& record = c.records->requests.front();
   if (c.plan->kind == RequestPlan::Kind::chat || c.plan->kind == RequestPlan::Kind::models) {
-    const bool may = c.plan->asks_close || c.plan->http10 || world_.draining() ||
+    const bool may = c.plan->hasty || c.plan->asks_close || c.plan->http10 || world_.draining() ||
                      c.client->half_closed() ||
                      record.error == static_cast<std::uint8_t>(Errc::request_timeout);
     if (closes && !may)
@@ -169,14 +175,21 @@ void Judge::judge_local(const Case& c) {
   const std::string* type = c.answer->field("content-type");
   if (type == nullptr || *type != "application/json") verdict_.fail("request %llu: not JSON", id);
   if (code == Errc::ok) {
+    const bool some = !scenario_.keys.empty() && c.plan->auth == Auth::good &&
+                      scenario_.keys[c.plan->key].only_route != SIZE_MAX;
     const bool models = c.plan->kind == RequestPlan::Kind::models && c.answer->status() == 200 &&
-                        c.answer->body.find("\"m0\"") != std::string::npos;
+                        (some || c.answer->body.find("\"m0\"") != std::string::npos);
     if (!models) verdict_.fail("request %llu: an answer of our own without an error", id);
     ++tally_.models;
     return;
   }
   ++tally_.refused;
-  if (!c.answer->body.starts_with(kErrorBody)) verdict_.fail("request %llu: not an error body", id);
+  const bool whole = code != Errc::request_timeout && code != Errc::draining &&
+                     code != Errc::overloaded && c.plan->kind == RequestPlan::Kind::refused;
+  if (whole && c.answer->status() != c.plan->status)
+    verdict_.fail("request %llu: status %d instead of %d", id, c.answer->status(), c.plan->status);
+  if (!c.answer->body.starts_with(error_body(c.plan->family)))
+    verdict_.fail("request %llu: not an error body", id);
   const std::string* retry = c.answer->field("x-should-retry");
   if (record.attempts != 0 && (retry == nullptr || *retry != "false"))
     verdict_.fail("request %llu: an SDK may try again", id);
@@ -215,6 +228,7 @@ void Judge::judge_relayed(const Case& c) {
     verdict_.fail("request %llu: no target is named", id);
   }
   judge_commit(c);
+  if (plan.family != c.plan->family) return judge_translated(c);
   if (plan.stream) {
     judge_stream(c);
   } else {
@@ -266,7 +280,8 @@ void Judge::judge_stream(const Case& c) {
     const std::size_t blank = rest.find("\n\n");
     const bool whole = blank != std::string_view::npos && blank + 2 == rest.size();
     const bool part = !c.answer->complete && blank == std::string_view::npos;
-    told = rest.starts_with(kErrorEvent) || (part && kErrorEvent.starts_with(rest));
+    const std::string_view words = error_event(c.plan->family);
+    told = rest.starts_with(words) || (part && words.starts_with(rest));
     // Of a finished stream that was cut, part of the usage that would have been stripped.
     const bool rest_of_stripped =
         c.answer->complete && plan.until_close &&

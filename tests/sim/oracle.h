@@ -27,6 +27,9 @@ struct Tally {
   std::uint64_t failovers = 0;  // to another target or credential
   std::uint64_t waits = 0;      // as a provider asked for
   std::uint64_t given_back = 0;
+  std::uint64_t translated = 0;
+  std::uint64_t strangers = 0;
+  std::uint64_t limited = 0;
   std::uint64_t events = 0;
   std::uint64_t events_behind_busy = 0;
   std::array<std::uint64_t, 256> errors{};  // of request records, by code

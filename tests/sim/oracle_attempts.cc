@@ -40,8 +40,6 @@ int told_status(int said) {
       return 504;
     case 498:
       return 429;
-    case 502:
-      return 500;
     case 529:
       return 503;
     default:
@@ -76,6 +74,14 @@ int status_of(Errc code) {
       return 404;
     case Errc::request_timeout:
       return 408;
+    case Errc::invalid_key:
+      return 401;
+    case Errc::model_not_allowed:
+      return 403;
+    case Errc::requests_limited:
+    case Errc::tokens_limited:
+    case Errc::concurrency_limited:
+      return 429;
     case Errc::connect_timeout:
     case Errc::first_token_timeout:
     case Errc::idle_timeout:
@@ -88,6 +94,11 @@ int status_of(Errc code) {
     default:
       return 502;
   }
+}
+
+int told_towards(api::Family family, int status) {
+  if (family == api::Family::openai) return status;
+  return status == 502 ? 500 : status == 503 ? 529 : status;
 }
 
 bool hints_at_wait(const Tried& tried) {
@@ -110,8 +121,13 @@ Meaning Judge::meaning_of(const Tried& tried) {
     case Errc::ok:
       return Meaning::none;
     case Errc::upstream_status:
-      return tried.serving == nullptr ? Meaning::ours
-                                      : meaning_of_status(tried.serving->answer.said);
+      if (tried.serving == nullptr) return Meaning::ours;
+      // What is said of a key of the client's own is the client's to hear.
+      if (tried.serving->credential == kBroughtKey &&
+          meaning_of_status(tried.serving->answer.said) == Meaning::credential)
+        return Meaning::request;
+      return meaning_of_status(tried.serving->answer.said);
+    case Errc::invalid_key:
     case Errc::client_closed:
     case Errc::client_stalled:
     case Errc::total_timeout:
@@ -150,7 +166,7 @@ void Judge::match_servings() {
 const Tried* Judge::tried_at(Attempts& attempts, const Serving& serving) const {
   const std::uint64_t turn = serving.peer->turn_offered(serving.request_begin + 1);
   if (turn == 0) return nullptr;
-  const Nanos time = world_.time_of(turn);
+  const Nanos time = world_.time_of(*serving.request, turn);
   for (auto tried = attempts.rbegin(); tried != attempts.rend(); ++tried) {
     if (tried->serving != nullptr || tried->record->provider != serving.provider) continue;
     if (tried->began() > time || tried->ended() < time) continue;
@@ -186,7 +202,7 @@ void Judge::judge_attempts(const RequestRecords& of, const RequestPlan& plan) {
                     base::name_of(attempts[i].code()).data());
     if (i + 1 < attempts.size() && (record.flags & record_flag::kCommitted) != 0)
       verdict_.fail("request %llu: asked again behind the commit point", id);
-    if (i == 0) judge_order(attempts[i], route);
+    if (i == 0 && plan.auth != Auth::brought) judge_order(attempts[i], route);
     bool waited = false;
     if (i != 0) judge_next(attempts, i, last_wait, waited);
     if (waited) last_wait = i;
@@ -194,7 +210,8 @@ void Judge::judge_attempts(const RequestRecords& of, const RequestPlan& plan) {
   }
   if (asked > route.attempts)
     verdict_.fail("request %llu: %u attempts of %u", id, asked, route.attempts);
-  if (!attempts.empty() && asked < route.attempts) judge_surrender(of, plan);
+  if (!attempts.empty() && asked < route.attempts && plan.auth != Auth::brought)
+    judge_surrender(of, plan);
 }
 
 // Why was this one asked, after those before it?
@@ -322,15 +339,16 @@ void Judge::judge_budget() {
 int Judge::told_of(const Case& c) const {
   const Record& record = c.records->requests.front();
   const Errc code{record.error};
-  if (code != Errc::upstream_status) return status_of(code);
+  if (code != Errc::upstream_status) return told_towards(c.plan->family, status_of(code));
   if (c.serving == nullptr) return 0;
   const int said = c.serving->answer.said;
-  const int told = told_status(said);
+  const bool odd = said > 400 && said < 500 && meaning_of_status(said) == Meaning::request;
+  const int told = odd && said != 413 ? 400 : told_status(said);  // in words of ours
   // After a wait that led nowhere it is told as an error of ours, in words for which the nearest
   // status counts.
   const bool waited = record.settled_ns > c.records->attempts.back().settled_ns;
-  if (waited && (said == 408 || said == 502)) return said;
-  return told;
+  if (waited && said == 408) return said;
+  return told_towards(c.plan->family, told);
 }
 
 }  // namespace headrace::sim

@@ -36,6 +36,7 @@ void Judge::judge_records() {
     verdict_.fail("%llu requests, %llu records", number(world_.requests_begun()), number(requests));
   }
   tally_.requests += requests;
+  judge_keys();
 }
 
 void Judge::judge_record(const Record& record, const RequestRecords& of, const RequestPlan* plan) {
@@ -76,7 +77,7 @@ bool Judge::is_justified(const Record& record, const Tried& last, const RequestP
     case Errc::client_closed:
       return plan == nullptr || may_have_gone(client_of(*plan));
     case Errc::client_stalled:
-      return plan != nullptr && client_of(*plan).plan().reading == ClientPlan::Reading::stalls;
+      return plan == nullptr || client_of(*plan).plan().reading == ClientPlan::Reading::stalls;
     case Errc::request_timeout:
       return record.settled_ns >= shortest_reading();
     case Errc::draining:
@@ -89,6 +90,10 @@ bool Judge::is_justified(const Record& record, const Tried& last, const RequestP
       break;
   }
   if (plan == nullptr) return record.attempts == 0 && record.blame == 0;  // the request's own fault
+  if (code == Errc::invalid_key) return plan->auth == Auth::brought;
+  if (code == Errc::model_not_allowed)
+    return plan->auth == Auth::good && scenario_.keys[plan->key].only_route != plan->route;
+  if (is_limit(code)) return plan->auth == Auth::good;  // judged with the key
   const config::Route& route = snapshot.routes[plan->route];
   if (code == Errc::total_timeout) return record.settled_ns >= route.total_timeout;
   if (last.record == nullptr) return false;

@@ -8,6 +8,54 @@ namespace {
 
 using base::Prng;
 
+// Not ours, and nobody's.
+constexpr const char* kUnknownKey = "hr-client-key-of-nobody-00";
+
+std::string auth_lines(Prng& dice, const RequestPlan& plan, std::span<const KeyPlan> keys) {
+  const bool bearer = dice.chance(0.6);
+  const auto show = [bearer](const std::string& key) {
+    return (bearer ? "Authorization: Bearer " : "x-api-key: ") + key + "\r\n";
+  };
+  switch (plan.auth) {
+    case Auth::open:
+      return "Authorization: Bearer client-key\r\n";
+    case Auth::good:
+    case Auth::disabled:
+    case Auth::expired:
+      return show(keys[plan.key].key);
+    case Auth::brought:
+      return show(plan.brought_key);
+    case Auth::none:
+      return "";
+    case Auth::unknown:
+      return show(kUnknownKey);
+    case Auth::malformed:
+      return show(dice.chance(0.5) ? "hr-short" : "hr-client-key-with-a.dot-in-it");
+    case Auth::conflicting:
+      return "Authorization: Bearer client-key-number-one\r\nx-api-key: " + keys[0].key + "\r\n";
+  }
+  return "";
+}
+
+void choose_auth(Prng& dice, RequestPlan& plan, const RequestOptions& options) {
+  if (options.access == config::Access::open) return;
+  if (options.access == config::Access::bring && dice.chance(0.4)) {
+    plan.auth = Auth::brought;
+    plan.brought_key = "sk-own-client-key-" + std::to_string(plan.id);
+    return;
+  }
+  plan.auth = dice.chance(options.stranger)
+                  ? static_cast<Auth>(dice.between(static_cast<std::uint64_t>(Auth::none),
+                                                   static_cast<std::uint64_t>(Auth::conflicting)))
+                  : Auth::good;
+  const auto fits = [&](const KeyPlan& key) {
+    return key.disabled == (plan.auth == Auth::disabled) &&
+           key.expired == (plan.auth == Auth::expired);
+  };
+  plan.key = dice.below(options.keys.size());
+  while (!fits(options.keys[plan.key])) plan.key = (plan.key + 1) % options.keys.size();
+}
+
 constexpr const char* kPost = "POST /v1/chat/completions HTTP/1.1\r\nHost: gateway\r\n";
 
 struct BadRequest {
@@ -94,7 +142,7 @@ constexpr auto kBadBodies = std::to_array<BadRequest>({
     {"{\"model\":\"..\\/..\\u0000\\r\\n\"}", 404},
 });
 
-void make_head_refusal(Prng& dice, RequestPlan& plan) {
+void make_head_refusal(Prng& dice, RequestPlan& plan, const RequestOptions& options) {
   plan.kind = RequestPlan::Kind::refused;
   plan.closes = true;
   plan.whole_body = false;
@@ -102,6 +150,12 @@ void make_head_refusal(Prng& dice, RequestPlan& plan) {
   if (which < kBadRequests.size()) {
     plan.wire = kBadRequests[which].wire;
     plan.status = kBadRequests[which].status;
+    // What is wrong with a body of unknown length is never seen of a stranger.
+    const bool in_body =
+        plan.wire.find("Transfer-Encoding: chunked\r\n\r\n") != std::string::npos &&
+        !plan.wire.ends_with("\r\n\r\n") && plan.status == 400 &&
+        plan.wire.find("HTTP/1.0") == std::string::npos;
+    if (in_body && options.access != config::Access::open) plan.status = 401;
     if (dice.chance(0.5))
       plan.wire += "GET /v1/models HTTP/1.1\r\nHost: g\r\n\r\n";  // must never be answered
     return;
@@ -124,7 +178,7 @@ void make_head_refusal(Prng& dice, RequestPlan& plan) {
       break;
     default:
       plan.wire = std::string(kPost) + "Content-Length: 900000000\r\n\r\n";
-      plan.status = 413;
+      plan.status = options.access == config::Access::open ? 413 : 401;
       break;
   }
 }
@@ -139,22 +193,29 @@ void put_pauses(Prng& dice, RequestPlan& plan) {
 }
 
 // A whole request with `plan.body`, framed in one of the legal ways.
-void put_post(Prng& dice, RequestPlan& plan, bool may_be_chunked) {
+void put_post(Prng& dice, RequestPlan& plan, const RequestOptions& options) {
+  choose_auth(dice, plan, options);
+  const bool openai = plan.family == api::Family::openai;
   plan.http10 = dice.chance(0.1);
-  const bool chunked = !plan.http10 && may_be_chunked && dice.chance(0.3);
+  const bool chunked = !plan.http10 && dice.chance(0.3);
   std::string& out = plan.wire;
   out = dice.chance(0.1) ? "\r\n" : "";
-  out += std::string("POST /v1/chat/completions HTTP/1.") + (plan.http10 ? "0" : "1") + "\r\n";
-  out +=
-      "Host: gateway:8080\r\nContent-Type: application/json\r\nAuthorization: Bearer "
-      "client-key\r\n";
+  out += std::string("POST ") + (openai ? "/v1/chat/completions" : "/v1/messages") + " HTTP/1." +
+         (plan.http10 ? "0" : "1") + "\r\n";
+  out += "Host: gateway:8080\r\nContent-Type: application/json\r\n" +
+         auth_lines(dice, plan, options.keys);
   if (dice.chance(0.3)) out += "Cookie: secret=1\r\nX-Custom: 1\r\nAccept-Encoding: gzip, br\r\n";
   if (dice.chance(0.3)) out += "OpenAI-Organization: org-1\r\n";
-  out += "Idempotency-Key: req-" + std::to_string(plan.id) + "\r\n";
+  out +=
+      (openai ? "Idempotency-Key: req-" : "anthropic-version: 2023-06-01\r\nanthropic-beta: req-") +
+      std::to_string(plan.id) + "\r\n";
   plan.asks_close = plan.http10 ? dice.chance(0.5) : dice.chance(0.08);
   if (plan.http10 && !plan.asks_close) out += "Connection: keep-alive\r\n";
   if (!plan.http10 && plan.asks_close) out += "Connection: close\r\n";
   plan.expects_continue = !plan.http10 && !plan.body.empty() && dice.chance(0.1);
+  // A stranger is told at once where the body is long, or who knows how long.
+  plan.hasty = !plan.may_ask() && (chunked || plan.expects_continue ||
+                                   plan.body.size() > base::limits::kRefusedBodyBytes);
   if (plan.expects_continue) out += "Expect: 100-continue\r\n";
   if (!chunked) {
     out += "Content-Length: " + std::to_string(plan.body.size()) + "\r\n\r\n";
@@ -180,18 +241,21 @@ void put_post(Prng& dice, RequestPlan& plan, bool may_be_chunked) {
   out += dice.chance(0.2) ? "0\r\nx-sum: 1\r\n\r\n" : "0\r\n\r\n";
 }
 
-void make_bad_body(Prng& dice, RequestPlan& plan) {
+void make_bad_body(Prng& dice, RequestPlan& plan, const RequestOptions& options) {
   plan.kind = RequestPlan::Kind::refused;
   const BadRequest& bad = kBadBodies[dice.below(kBadBodies.size())];
   plan.body = bad.wire;
-  plan.status = bad.status;
-  put_post(dice, plan, true);
+  put_post(dice, plan, options);
+  plan.status = plan.may_ask() ? bad.status : 401;
+  plan.closes = plan.hasty;
 }
 
-void make_models(Prng& dice, RequestPlan& plan) {
+void make_models(Prng& dice, RequestPlan& plan, const RequestOptions& options) {
   plan.kind = RequestPlan::Kind::models;
+  choose_auth(dice, plan, options);
   const bool one = dice.chance(0.3);
-  plan.wire = std::string("GET /v1/models") + (one ? "/m0" : "") + " HTTP/1.1\r\nHost: g\r\n\r\n";
+  plan.wire = std::string("GET /v1/models") + (one ? "/m0" : "") + " HTTP/1.1\r\nHost: g\r\n" +
+              auth_lines(dice, plan, options.keys) + "\r\n";
   plan.head_bytes = plan.wire.size();
 }
 
@@ -204,6 +268,10 @@ void make_chat(Prng& dice, RequestPlan& plan, const RequestOptions& options) {
   plan.stream = dice.chance(0.65);
   plan.wants_usage = plan.stream && dice.chance(0.3);
   plan.name = "m" + std::to_string(plan.route);
+  if (dice.chance(options.anthropic)) plan.family = api::Family::anthropic;
+  const bool openai = plan.family == api::Family::openai;
+  plan.wants_usage = plan.wants_usage && openai;
+  if (!openai || dice.chance(0.3)) plan.max_tokens = dice.between(1, 3000);
   plan.answers_seed = dice.next();
   plan.fault = options.fault;
   AnswerOptions& answers = plan.answers;
@@ -215,17 +283,21 @@ void make_chat(Prng& dice, RequestPlan& plan, const RequestOptions& options) {
   // The length of a body tells its request: what the records say of it can be found by that.
   plan.body = R"({"model":")" + plan.name + R"(","stream":)" + (plan.stream ? "true" : "false") +
               (plan.wants_usage ? R"(,"stream_options":{"include_usage":true})" : "") +
+              (plan.max_tokens == 0 ? "" : ",\"max_tokens\":" + std::to_string(plan.max_tokens)) +
               R"(,"messages":[{"role":"user","content":"request )" + std::to_string(plan.id) + " " +
               random_text(dice, dice.below(pick_size(dice, options.body_max)) + 1);
   const std::string end = "\"}],\"x\":1e99999}";
   while ((plan.body.size() + end.size()) % 128 != plan.id % 128) plan.body += 'p';
   plan.body += end;
-  put_post(dice, plan, true);
+  put_post(dice, plan, options);
+  plan.closes = plan.hasty;
 }
 
-void make_slow(Prng& dice, RequestPlan& plan) {
+void make_slow(Prng& dice, RequestPlan& plan, RequestOptions options) {
+  options.stranger = 0;
+
   plan.body = "{\"model\":\"m0\",\"messages\":[]}";
-  put_post(dice, plan, true);
+  put_post(dice, plan, options);
   plan.kind = RequestPlan::Kind::slow;
   plan.status = 408;
   plan.closes = true;
@@ -243,8 +315,11 @@ AnswerPlan RequestPlan::answer(std::uint64_t attempt, api::Family provider) cons
   options.family = provider;
   options.strips_usage = !wants_usage && provider == api::Family::openai;
   if (dice.chance(fault)) {
+    // Refusals are a world of their own.
     options.fault =
-        static_cast<Fault>(1 + dice.below(static_cast<std::uint64_t>(Fault::kCount) - 1));
+        dice.chance(0.3)
+            ? Fault::error_status
+            : static_cast<Fault>(1 + dice.below(static_cast<std::uint64_t>(Fault::kCount) - 1));
   }
   return make_answer(dice, options);
 }
@@ -265,14 +340,14 @@ RequestPlan make_request(Prng& dice, const RequestOptions& options) {
   if (dice.chance(options.bad)) {
     const std::uint64_t which = dice.below(10);
     if (which < 5) {
-      make_head_refusal(dice, plan);
+      make_head_refusal(dice, plan, options);
     } else if (which < 9) {
-      make_bad_body(dice, plan);
+      make_bad_body(dice, plan, options);
     } else {
-      make_slow(dice, plan);
+      make_slow(dice, plan, options);
     }
   } else if (dice.chance(0.1)) {
-    make_models(dice, plan);
+    make_models(dice, plan, options);
   } else {
     make_chat(dice, plan, options);
   }

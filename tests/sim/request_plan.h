@@ -3,14 +3,41 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "answer_plan.h"
 #include "base/prng.h"
 #include "base/time.h"
+#include "config/snapshot.h"
 
 namespace headrace::sim {
+
+// How a request shows who asks.
+enum class Auth : std::uint8_t {
+  open,  // everybody may
+  good,
+  brought,  // a key of the client's own
+  none,
+  unknown,
+  disabled,
+  expired,
+  malformed,
+  conflicting,
+};
+
+// A key that we gave to clients.
+struct KeyPlan {
+  std::string name;
+  std::string key;
+  std::uint32_t requests = 0;
+  std::uint32_t tokens = 0;
+  std::uint32_t concurrency = 0;
+  std::size_t only_route = SIZE_MAX;  // the model that it may have; SIZE_MAX: all
+  bool disabled = false;
+  bool expired = false;
+};
 
 struct RequestPlan {
   enum class Kind : std::uint8_t {
@@ -31,13 +58,18 @@ struct RequestPlan {
   bool whole_body = true;  // the head is refused, or the whole body is read before the answer
   int status = 200;        // refused, slow: what must come back
   bool closes = false;     // refused: the connection ends with it
+  bool hasty = false;      // likewise, before the body is here
   std::uint64_t stall_at = UINT64_MAX;
+  Auth auth = Auth::open;
+  std::size_t key = 0;      // Auth::good
+  std::string brought_key;  // Auth::brought
   // -- chat
   std::size_t route = 0;
   api::Family family = api::Family::openai;  // the client's
   bool stream = false;
   bool wants_usage = false;
-  std::string name;  // of the model, as in the body
+  std::uint64_t max_tokens = 0;  // 0: not named
+  std::string name;              // of the model, as in the body
   std::uint64_t answers_seed = 0;
   double fault = 0;                       // the chance of each answer
   AnswerOptions answers;                  // the rest of what they are made of
@@ -47,13 +79,18 @@ struct RequestPlan {
   AnswerPlan answer(std::uint64_t attempt, api::Family provider) const;
   // The body as a provider of the client's family must see it; `model` empty: under the same name.
   std::string body_for(const std::string& model) const;
+  bool may_ask() const { return auth <= Auth::brought; }
 };
 
 struct RequestOptions {
   std::uint64_t id = 0;
   std::size_t routes = 1;
-  double bad = 0.1;    // malformed, wrong path, slow
-  double fault = 0.3;  // of the provider
+  config::Access access = config::Access::open;
+  std::span<const KeyPlan> keys;
+  double stranger = 0;   // without a key that is good
+  double anthropic = 0;  // of the clients
+  double bad = 0.1;      // malformed, wrong path, slow
+  double fault = 0.3;    // of the provider
   std::uint64_t body_max = 3000;
   std::uint64_t answer_max = 3000;
   std::uint64_t events_max = 12;

@@ -1,7 +1,9 @@
 #include "scenario.h"
 
 #include <algorithm>
+#include <array>
 
+#include "policy/keys.h"
 #include "sim_provider.h"
 
 namespace headrace::sim {
@@ -71,10 +73,13 @@ void choose_pools(Prng& dice, Scenario& scenario, const Scale& scale) {
 // What exists, whatever a configuration makes of it.
 void choose_providers(Prng& dice, Scenario& scenario) {
   const std::uint64_t providers = dice.between(1, 4);
+  const double foreign = dice.chance(0.5) ? 0.0 : dice.unit();
   scenario.routes = dice.between(1, 3);
   for (std::size_t i = 0; i < providers; ++i) {
     ProviderPlan plan;
     plan.index = i;
+    if (dice.chance(foreign)) plan.family = api::Family::anthropic;
+    plan.takes_client_key = dice.chance(0.5);
     const std::uint64_t credentials = dice.chance(0.5) ? 1 : dice.between(2, 3);
     for (std::uint64_t k = 0; k < credentials; ++k)
       plan.credentials.push_back(static_cast<std::uint32_t>(dice.between(1, 5)));
@@ -98,6 +103,8 @@ config::Provider make_provider(const ProviderPlan& plan) {
         {"c" + std::to_string(i), Provider::key_of(index, i), plan.credentials[i]});
   }
   provider.is_private = true;
+  provider.dialect = plan.family == api::Family::openai ? "openai" : "anthropic";
+  provider.takes_client_key = plan.takes_client_key;
   provider.addresses.push_back(Provider::address_of(index));
   return provider;
 }
@@ -122,6 +129,44 @@ void choose_targets(Prng& dice, const Scenario& scenario, std::size_t index, con
       dice.chance(0.5) ? base::limits::kAttempts : static_cast<std::uint32_t>(dice.between(1, 6));
 }
 
+// The last two are never good.
+void choose_keys(Prng& dice, Scenario& scenario) {
+  if (dice.chance(0.5)) return;
+  scenario.access = dice.chance(0.7) ? config::Access::keys : config::Access::bring;
+  const std::uint64_t count = dice.between(1, 3);
+  for (std::uint64_t i = 0; i < count + 2; ++i) {
+    KeyPlan key;
+    key.name = "k" + std::to_string(i);
+    key.key = "hr-client-key-number-" + std::to_string(i);
+    if (dice.chance(0.5)) key.requests = static_cast<std::uint32_t>(dice.between(1, 12));
+    if (dice.chance(0.4)) key.tokens = static_cast<std::uint32_t>(dice.between(500, 20'000));
+    if (dice.chance(0.5)) key.concurrency = static_cast<std::uint32_t>(dice.between(1, 3));
+    if (dice.chance(0.2)) key.only_route = dice.below(scenario.routes);
+    key.disabled = i == count;
+    key.expired = i == count + 1;
+    scenario.keys.push_back(std::move(key));
+  }
+}
+
+void put_keys(const Scenario& scenario, config::Snapshot& snapshot) {
+  constexpr std::int64_t kLongAgo = 1'700'000'000;
+  snapshot.access = scenario.access;
+  snapshot.key_secret = "the secret of the simulation";
+  const policy::KeyHash hash(snapshot.key_secret);
+  for (const KeyPlan& plan : scenario.keys) {
+    config::ClientKey key;
+    key.name = plan.name;
+    key.hash = policy::to_hex(hash(plan.key));
+    if (plan.only_route != SIZE_MAX) key.models.push_back("m" + std::to_string(plan.only_route));
+    key.requests_per_minute = plan.requests;
+    key.tokens_per_minute = plan.tokens;
+    key.concurrency = plan.concurrency;
+    key.disabled = plan.disabled;
+    if (plan.expired) key.expires = kLongAgo;
+    snapshot.keys.push_back(std::move(key));
+  }
+}
+
 config::Snapshot make_snapshot(Prng& dice, const Scenario& scenario, std::uint64_t epoch) {
   config::Snapshot snapshot;
   snapshot.epoch = epoch;
@@ -138,6 +183,7 @@ config::Snapshot make_snapshot(Prng& dice, const Scenario& scenario, std::uint64
     if (dice.chance(0.4)) route.total_timeout = between(dice, 500 * kMillisecond, 20 * kSecond);
     snapshot.routes.push_back(route);
   }
+  put_keys(scenario, snapshot);
   config::Limits& limits = snapshot.limits;
   limits.body_bytes = 1u << 20;
   if (dice.chance(0.5)) limits.head_timeout = between(dice, 500 * kMillisecond, 5 * kSecond);
@@ -179,15 +225,23 @@ void choose_manners(Prng& dice, ClientPlan& plan) {
 void choose_clients(Prng& dice, Scenario& scenario, const Scale& scale) {
   RequestOptions options;
   options.routes = scenario.routes;
+  options.access = scenario.access;
+  options.keys = scenario.keys;
+  options.stranger = dice.chance(0.5) ? 0.05 : 0.3;
+  options.anthropic = dice.chance(0.5) ? 0.0 : dice.unit();
   options.bad = dice.chance(0.5) ? 0.25 : 0.05;
   options.fault = dice.chance(0.3) ? 0.0 : 0.1 + dice.unit() * 0.5;
   options.body_max = scale.body;
   options.answer_max = scale.answer;
   options.events_max = scale.events;
+  // Some seeds go on for longer than a minute, for what is counted by the minute.
+  const bool long_run = !scenario.keys.empty() && dice.chance(0.15);
   const std::uint64_t clients = dice.between(1, scale.clients);
   for (std::uint64_t i = 0; i < clients; ++i) {
     ClientPlan plan;
+    plan.worker = dice.below(scenario.workers);
     choose_manners(dice, plan);
+    if (long_run) plan.start_after = between(dice, 0, 150 * kSecond);
     const std::uint64_t requests = dice.between(1, scale.requests);
     for (std::uint64_t k = 0; k < requests; ++k) {
       ++options.id;
@@ -221,6 +275,8 @@ Scenario make_scenario(std::uint64_t seed) {
   Prng dice(seed * 2 + 1);
   Scenario scenario;
   scenario.seed = seed;
+  constexpr std::array<std::size_t, 6> kWorkers = {1, 1, 1, 2, 2, 4};
+  scenario.workers = kWorkers[dice.below(kWorkers.size())];
   const Scale scale = choose_scale(dice);
   choose_faults(dice, scenario, scale);
   choose_pools(dice, scenario, scale);
@@ -229,6 +285,7 @@ Scenario make_scenario(std::uint64_t seed) {
   if (dice.chance(0.3)) scenario.idle_per_origin = dice.between(1, 2);
   if (dice.chance(0.4)) scenario.half_close = config::HalfClose::ignore;
   choose_providers(dice, scenario);
+  choose_keys(dice, scenario);
   scenario.snapshots.push_back(make_snapshot(dice, scenario, 1));
   choose_clients(dice, scenario, scale);
   choose_interference(dice, scenario);
@@ -254,12 +311,23 @@ std::string describe_route(const config::Route& route) {
 
 std::string Scenario::describe() const {
   std::string text =
-      "seed " + std::to_string(seed) + ": " + std::to_string(clients.size()) + " clients, " +
-      std::to_string(providers.size()) + " providers, " + std::to_string(snapshots.size()) +
-      " snapshots" + (drain_at != 0 ? ", drains in mid-run" : "") + ", reset " +
-      std::to_string(faults.reset) + ", buffers " + std::to_string(client_pool.cap) + " x " +
+      "seed " + std::to_string(seed) + ": " + std::to_string(workers) + " workers, " +
+      std::to_string(clients.size()) + " clients, " + std::to_string(providers.size()) +
+      " providers, " + std::to_string(snapshots.size()) + " snapshots" +
+      (drain_at != 0 ? ", drains in mid-run" : "") + ", reset " + std::to_string(faults.reset) +
+      ", buffers " + std::to_string(client_pool.cap) + " x " +
       std::to_string(client_pool.buffer_bytes) + " / " + std::to_string(upstream_pool.cap) + " x " +
       std::to_string(upstream_pool.buffer_bytes) + "\n";
+  for (const ProviderPlan& provider : providers) {
+    text += "  provider " + std::to_string(provider.index) +
+            (provider.family == api::Family::openai ? ": openai, " : ": anthropic, ") +
+            std::to_string(provider.credentials.size()) + " credentials\n";
+  }
+  for (const KeyPlan& key : keys) {
+    text += "  key " + key.name + ": " + std::to_string(key.requests) + " requests, " +
+            std::to_string(key.tokens) + " tokens, " + std::to_string(key.concurrency) +
+            " at a time\n";
+  }
   for (const config::Snapshot& snapshot : snapshots) {
     for (const config::Route& route : snapshot.routes) text += describe_route(route);
   }
@@ -274,7 +342,9 @@ std::string Scenario::describe() const {
               std::to_string(static_cast<int>(request.kind)) + ", " +
               std::to_string(request.wire.size()) + " B, expects " + std::to_string(request.status);
       if (request.kind == RequestPlan::Kind::chat) {
-        text += std::string(", ") + (request.stream ? "stream" : "plain") + " of " + request.name;
+        text += std::string(", ") + (request.stream ? "stream" : "plain") + " of " + request.name +
+                (request.family == api::Family::openai ? "" : " for anthropic") + ", auth " +
+                std::to_string(static_cast<int>(request.auth)) + " " + std::to_string(request.key);
       }
       text += "\n";
     }

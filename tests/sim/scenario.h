@@ -16,6 +16,7 @@ namespace headrace::sim {
 
 struct Scenario {
   std::uint64_t seed = 0;
+  std::size_t workers = 1;
   SimFaults faults;
   io::ReceivePoolOptions client_pool;
   io::ReceivePoolOptions upstream_pool;
@@ -25,6 +26,8 @@ struct Scenario {
   config::HalfClose half_close = config::HalfClose::cancel;
   std::vector<ProviderPlan> providers;
   std::size_t routes = 1;  // "m0", "m1" ...
+  config::Access access = config::Access::open;
+  std::vector<KeyPlan> keys;
   std::vector<ClientPlan> clients;
   std::vector<config::Snapshot> snapshots;  // the first is live from the start
   std::vector<base::Nanos> reload_at;       // of the others

@@ -16,6 +16,7 @@ struct ClientPlan {
   enum class Reading : std::uint8_t { normal, slow, stalls };
   enum class Leaving : std::uint8_t { at_end, fin, reset, half_close, waits };
 
+  std::size_t worker = 0;  // whose client it is
   std::vector<RequestPlan> requests;
   base::Nanos start_after = 0;
   bool pipelined = false;

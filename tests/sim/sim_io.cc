@@ -68,14 +68,27 @@ bool SimIo::must_go_on() const {
   });
 }
 
+bool SimIo::wants_turn() {
+  if (must_go_on() || ready_at() <= net_.now()) return true;
+  for (Socket* socket = starved_.front(); socket != nullptr; socket = starved_.after(*socket)) {
+    if (receive_pool(socket->side).free_count() != 0) return true;
+  }
+  return false;
+}
+
+base::Nanos SimIo::ready_at() const {
+  base::Nanos time = timers_.next_expiry();
+  for (const Completion& completion : pending_) {
+    if (completion.lazy_until != 0) time = std::min(time, completion.lazy_until);
+  }
+  return time;
+}
+
 void SimIo::wait(base::Nanos wait_max) {
   const base::Nanos now = net_.now();
   base::Nanos limit =
       wait_max > base::kNever - now ? base::kNever : now + std::max<base::Nanos>(wait_max, 0);
-  limit = std::min(limit, std::max(now, timers_.next_expiry()));
-  for (const Completion& completion : pending_) {
-    if (completion.lazy_until != 0) limit = std::min(limit, std::max(now, completion.lazy_until));
-  }
+  limit = std::min(limit, std::max(now, ready_at()));
   while (!must_go_on()) {
     if (net_.run_next(limit)) continue;
     HEADRACE_ASSERT(limit !=

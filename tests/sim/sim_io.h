@@ -7,7 +7,11 @@
 // run_once never sleeps: it moves the net's clock to the next event or timer, and by some
 // microseconds a turn. It also keeps the books for the oracle: in which turn the worker was given
 // each byte, and in which it handed each byte to the kernel (SimPeer::turn_read, turn_offered,
-// worker_busy). One SimIo per net.
+// worker_busy), in turns of its own.
+//
+// Several SimIos may share a net, one a worker. Then whoever turns them must not let one sleep
+// while another has work: turn one that wants_turn(), and where none does, move the net to the
+// earliest ready_at().
 #pragma once
 
 #include <deque>
@@ -44,6 +48,10 @@ class SimIo final : public io::Io, private SimEndUser {
   void wake() override;
   void run_once(base::Nanos wait_max) override;
 
+  // A turn would not wait.
+  bool wants_turn();
+  // When it would not even if nothing happened until then.
+  base::Nanos ready_at() const;
   // No socket is open or closing, and nothing is pending.
   bool quiet() const;
 

@@ -76,6 +76,9 @@ void print_tally() {
   print("failovers", tally.failovers);
   print("waits", tally.waits);
   print("refusals given back", tally.given_back);
+  print("translated answers", tally.translated);
+  print("strangers", tally.strangers);
+  print("refused by a limit", tally.limited);
   print("events", tally.events);
   print("events behind a busy socket", tally.events_behind_busy);
   for (std::size_t code = 1; code < tally.errors.size(); ++code) {

@@ -2,7 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
+#include <string_view>
 #include <utility>
+
+#include "json_text.h"
 
 namespace headrace::sim {
 
@@ -40,10 +44,8 @@ void ProviderPeer::look_for_request() {
   if (serving_ != nullptr || reader_.messages().size() <= served_) return;
   const Message& message = reader_.messages()[served_];
   if (plan_ == nullptr) {
-    const std::string* key = message.field("idempotency-key");
-    plan_ = key == nullptr || !key->starts_with("req-")
-                ? nullptr
-                : provider_.find(std::stoull(key->substr(4)));
+    plan_ = request_in(message);
+    if (plan_ == nullptr && !message.complete) return;
     if (plan_ == nullptr) {
       provider_.verdict().fail("a request of nobody reached a provider: %s",
                                message.start_line.c_str());
@@ -56,6 +58,19 @@ void ProviderPeer::look_for_request() {
   const bool early =
       answer_.fault == Fault::early && message.wire_end - message.wire_begin >= answer_.early_after;
   if (message.complete || early) begin_answer(message);
+}
+
+// Fields pass in their own dialect only; where they do not, the text tells whose it is.
+const RequestPlan* ProviderPeer::request_in(const Message& message) const {
+  for (const char* name : {"idempotency-key", "anthropic-beta"}) {
+    const std::string* key = message.field(name);
+    if (key != nullptr && key->starts_with("req-"))
+      return provider_.find(std::stoull(key->substr(4)));
+  }
+  constexpr std::string_view kText = "\"request ";
+  const std::size_t at = message.body.find(kText);
+  if (!message.complete || at == std::string::npos) return nullptr;
+  return provider_.find(std::strtoull(message.body.c_str() + at + kText.size(), nullptr, 10));
 }
 
 void ProviderPeer::begin_answer(const Message& message) {
@@ -165,26 +180,11 @@ Serving& Provider::add_serving(Serving serving) {
 // Only what the table of names on the wire allows, and the body as the client sent it but for the
 // edits that are due.
 std::size_t Provider::check_request(const Message& message, const RequestPlan& plan) {
-  constexpr std::array<const char*, 10> kAllowed = {"host",
-                                                    "content-type",
-                                                    "accept",
-                                                    "accept-encoding",
-                                                    "user-agent",
-                                                    "authorization",
-                                                    "content-length",
-                                                    "openai-organization",
-                                                    "idempotency-key",
-                                                    "openai-project"};
   const auto id = static_cast<unsigned long long>(plan.id);
+  const bool openai = plan_.family == api::Family::openai;
   if (plan.kind != RequestPlan::Kind::chat)
     verdict_.fail("request %llu must not reach a provider", id);
-  for (const auto& [name, value] : message.fields) {
-    if (std::find(kAllowed.begin(), kAllowed.end(), name) == kAllowed.end()) {
-      verdict_.fail("request %llu brought the field %s", id, name.c_str());
-    }
-    if (value.find("client-key") != std::string::npos)
-      verdict_.fail("the client's key reached a provider");
-  }
+  check_fields(message, plan);
   const auto expect = [&](const char* name, const std::string& value) {
     const std::string* found = message.field(name);
     if (found == nullptr || *found != value) {
@@ -194,20 +194,73 @@ std::size_t Provider::check_request(const Message& message, const RequestPlan& p
   };
   expect("host", authority_of(plan_.index));
   expect("accept-encoding", "identity");
-  if (message.start_line != "POST /v1/chat/completions HTTP/1.1") {
+  if (!openai) expect("anthropic-version", "2023-06-01");
+  if (message.start_line !=
+      (openai ? "POST /v1/chat/completions HTTP/1.1" : "POST /v1/messages HTTP/1.1")) {
     verdict_.fail("request %llu: start line %s", id, message.start_line.c_str());
   }
-  const std::string body = plan.body_for(plan_.models[plan.route]);
+  const std::string& model = plan_.models[plan.route];
+  if (plan.family != plan_.family) {
+    if (message.complete) check_translation(message, plan);
+    return shown_credential(message, plan);
+  }
+  const std::string body = plan.body_for(model);
   expect("content-length", std::to_string(body.size()));
   const bool changed = message.complete ? message.body != body : !body.starts_with(message.body);
   if (changed) verdict_.fail("request %llu: its body was changed", id);
   return shown_credential(message, plan);
 }
 
+// The same question in other words.
+void Provider::check_translation(const Message& message, const RequestPlan& plan) {
+  const Json asked = read_json(message.body);
+  const Json meant = read_json(plan.body);
+  const std::string& model = plan_.models[plan.route];
+  const Json& question = asked.at("messages").at(0).at("content");
+  const std::string& text = question.items.empty() ? question.text : question.at(0).at("text").text;
+  const Json& most = plan_.family == api::Family::openai && !asked.at("max_tokens")
+                         ? asked.at("max_completion_tokens")
+                         : asked.at("max_tokens");
+  const bool same = asked.at("model").text == (model.empty() ? plan.name : model) &&
+                    (asked.at("stream").text == "true") == plan.stream &&
+                    text == meant.at("messages").at(0).at("content").text &&
+                    (plan.max_tokens == 0 || most.count() == plan.max_tokens);
+  if (!same)
+    verdict_.fail("request %llu: its translation is another question",
+                  static_cast<unsigned long long>(plan.id));
+}
+
+void Provider::check_fields(const Message& message, const RequestPlan& plan) {
+  constexpr std::array<const char*, 6> kAlways = {
+      "host", "content-type", "accept", "accept-encoding", "user-agent", "content-length"};
+  constexpr std::array<const char*, 4> kOpenai = {
+      "authorization", "openai-organization", "idempotency-key", "openai-project"};
+  constexpr std::array<const char*, 3> kAnthropic = {
+      "x-api-key", "anthropic-version", "anthropic-beta"};
+  const auto is_in = [](const auto& names, const std::string& name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  for (const auto& [name, value] : message.fields) {
+    const bool known =
+        is_in(kAlways, name) ||
+        (plan_.family == api::Family::openai ? is_in(kOpenai, name) : is_in(kAnthropic, name));
+    if (!known)
+      verdict_.fail("request %llu brought the field %s",
+                    static_cast<unsigned long long>(plan.id),
+                    name.c_str());
+    const bool own = plan.auth == Auth::brought && plan_.takes_client_key;
+    if (value.find("client-key") != std::string::npos && !own)
+      verdict_.fail("the client's key reached a provider");
+  }
+}
+
 std::size_t Provider::shown_credential(const Message& message, const RequestPlan& plan) {
-  const std::string* shown = message.field("authorization");
+  const bool openai = plan_.family == api::Family::openai;
+  const std::string* field = message.field(openai ? "authorization" : "x-api-key");
+  const std::string shown = field == nullptr ? "" : openai ? field->substr(7) : *field;
+  if (plan.auth == Auth::brought && shown == plan.brought_key) return kBroughtKey;
   for (std::size_t i = 0; i < plan_.credentials.size(); ++i) {
-    if (shown != nullptr && *shown == "Bearer " + key_of(plan_.index, i)) return i;
+    if (plan.auth != Auth::brought && shown == key_of(plan_.index, i)) return i;
   }
   verdict_.fail("request %llu: no credential of the provider's",
                 static_cast<unsigned long long>(plan.id));

@@ -21,12 +21,15 @@ namespace headrace::sim {
 class Provider;
 class ProviderPeer;
 
+inline constexpr std::size_t kBroughtKey = SIZE_MAX;
+
 // What a provider is, whatever the configuration says of routes.
 struct ProviderPlan {
   std::size_t index = 0;
   api::Family family = api::Family::openai;
   std::vector<std::uint32_t> credentials;  // their weights
   std::vector<std::string> models;  // by route: the name it is asked under; empty: as it came
+  bool takes_client_key = false;
 };
 
 // One request that reached a provider: one attempt, seen from the other side.
@@ -34,7 +37,7 @@ struct Serving {
   const RequestPlan* request = nullptr;
   AnswerPlan answer;
   std::size_t provider = 0;
-  std::size_t credential = 0;  // which of the provider's was shown
+  std::size_t credential = 0;  // which of the provider's was shown; kBroughtKey: the client's own
   ProviderPeer* peer = nullptr;
   std::uint64_t request_begin = 0;  // of what the peer received in all
   std::uint64_t answer_begin = 0;   // of what the peer sent in all
@@ -59,6 +62,7 @@ class ProviderPeer final : public SimPeer {
   void on_bytes(std::string_view bytes) override;
   void on_eof() override;
   void look_for_request();
+  const RequestPlan* request_in(const Message& message) const;
   void begin_answer(const Message& message);
   void play();
   void end_answer();
@@ -119,6 +123,8 @@ class Provider final : public SimListenerPeer {
 
  private:
   SimPeer* on_accept() override;
+  void check_translation(const Message& message, const RequestPlan& plan);
+  void check_fields(const Message& message, const RequestPlan& plan);
   std::size_t shown_credential(const Message& message, const RequestPlan& plan);
 
   SimNet& net_;

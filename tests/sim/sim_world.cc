@@ -10,15 +10,18 @@ constexpr std::size_t kRingCapacity = 1024;
 constexpr base::Nanos kVirtualLimit = 3000 * base::kSecond;
 constexpr std::uint64_t kTurnLimit = 5'000'000;
 
-// One ring's memory serves every run of the process.
-std::span<std::byte> ring_memory() {
+constexpr std::size_t kWorkersMost = 4;
+
+// The rings' memory serves every run of the process.
+std::span<std::byte> ring_memory(std::size_t index) {
   constexpr std::size_t kBytes = telemetry::RecordRing::bytes_for(kRingCapacity);
-  alignas(telemetry::kLinePair) static std::array<std::byte, kBytes> memory;
-  return memory;
+  alignas(telemetry::kLinePair) static std::array<std::array<std::byte, kBytes>, kWorkersMost>
+      memory;
+  return memory[index];
 }
 
-sockaddr_storage gateway() {
-  return SimNet::address(1, 8080);
+sockaddr_storage gateway(std::size_t worker) {
+  return SimNet::address(1 + static_cast<unsigned>(worker), 8080);
 }
 
 std::string text_of(const std::uint8_t (&id)[16]) {
@@ -33,24 +36,32 @@ std::string text_of(const std::uint8_t (&id)[16]) {
 
 }  // namespace
 
+SimWorld::Node::Node(SimWorld& world, std::size_t index)
+    : client_pool(world.scenario_.client_pool),
+      upstream_pool(world.scenario_.upstream_pool),
+      io(world.net_, client_pool, upstream_pool) {
+  const Scenario& scenario = world.scenario_;
+  ring.format(ring_memory(index), kRingCapacity, 0);
+  server::WorkerOptions options;
+  options.id = static_cast<std::uint16_t>(index);
+  options.seed = scenario.seed + index;
+  options.clients_max = scenario.clients_max;
+  options.pool.connections_max = scenario.upstreams_max;
+  options.pool.idle_per_origin = scenario.idle_per_origin;
+  worker = std::make_unique<server::Worker>(io, ring, counters, options);
+  worker->use(*world.rules_.front());
+  worker->listen(world.net_.make_listener(gateway(index)), scenario.half_close);
+}
+
 SimWorld::SimWorld(const Scenario& scenario, Verdict& verdict)
     : scenario_(scenario),
       verdict_(verdict),
       dice_(scenario.seed * 3 + 2),
-      net_(scenario.seed, scenario.faults),
-      client_pool_(scenario.client_pool),
-      upstream_pool_(scenario.upstream_pool),
-      io_(net_, client_pool_, upstream_pool_) {
-  ring_.format(ring_memory(), kRingCapacity, 0);
-  server::WorkerOptions options;
-  options.seed = scenario.seed;
-  options.clients_max = scenario.clients_max;
-  options.pool.connections_max = scenario.upstreams_max;
-  options.pool.idle_per_origin = scenario.idle_per_origin;
-  worker_ = std::make_unique<server::Worker>(io_, ring_, counters_, options);
+      net_(scenario.seed, scenario.faults) {
+  for (const KeyPlan& key : scenario.keys) key_limits_.push_back(&registries_.limits.of(key.name));
   add_rules(scenario.snapshots.front());
-  worker_->use(*rules_.front());
-  worker_->listen(net_.make_listener(gateway()), scenario.half_close);
+  for (std::size_t i = 0; i < scenario.workers; ++i)
+    nodes_.push_back(std::make_unique<Node>(*this, i));
   for (std::size_t i = 0; i < scenario.clients.size(); ++i) {
     for (const RequestPlan& plan : scenario.clients[i].requests) {
       plans_[plan.id] = &plan;
@@ -78,7 +89,9 @@ void SimWorld::add_rules(const config::Snapshot& snapshot) {
 void SimWorld::schedule() {
   for (const ClientPlan& plan : scenario_.clients) {
     clients_.push_back(std::make_unique<ClientPeer>(net_, plan));
-    net_.after(plan.start_after, [client = clients_.back().get()] { client->start(gateway()); });
+    net_.after(plan.start_after, [client = clients_.back().get(), worker = plan.worker] {
+      client->start(gateway(worker));
+    });
   }
   for (const Scenario::Away& away : scenario_.away) {
     Provider* provider = providers_[away.provider].get();
@@ -91,18 +104,22 @@ void SimWorld::schedule() {
   for (std::size_t i = 0; i < scenario_.reload_at.size(); ++i) {
     net_.after(scenario_.reload_at[i], [this, i] {
       add_rules(scenario_.snapshots[i + 1]);
-      worker_->publish(*rules_.back());
+      for (const auto& node : nodes_) node->worker->publish(*rules_.back());
     });
   }
   if (scenario_.drain_at != 0) net_.after(scenario_.drain_at, [this] { start_drain(); });
 }
 
+void SimWorld::move_to(server::Worker::Stage stage) {
+  for (const auto& node : nodes_) node->worker->move_to(stage);
+}
+
 void SimWorld::start_drain() {
   drained_at_ = net_.now();
-  worker_->move_to(server::Worker::Stage::draining);
+  move_to(server::Worker::Stage::draining);
   net_.after(scenario_.end_after, [this] {
-    worker_->move_to(server::Worker::Stage::ending);
-    net_.after(scenario_.stop_after, [this] { worker_->move_to(server::Worker::Stage::stopped); });
+    move_to(server::Worker::Stage::ending);
+    net_.after(scenario_.stop_after, [this] { move_to(server::Worker::Stage::stopped); });
   });
 }
 
@@ -127,8 +144,8 @@ void SimWorld::run() {
     }
   }
   // The worker learns by itself that they are gone.
-  while (drained_at_ == 0 && worker_->clients() != 0 && net_.now() <= limit) turn();
-  if (drained_at_ == 0 && worker_->clients() != 0) verdict_.fail("clients that are gone are kept");
+  while (drained_at_ == 0 && clients_served() != 0 && net_.now() <= limit) turn();
+  if (drained_at_ == 0 && clients_served() != 0) verdict_.fail("clients that are gone are kept");
   wind_down();
 }
 
@@ -137,20 +154,47 @@ bool SimWorld::clients_done() const {
       clients_.begin(), clients_.end(), [](const auto& client) { return client->done(); });
 }
 
+std::size_t SimWorld::clients_served() const {
+  std::size_t clients = 0;
+  for (const auto& node : nodes_) clients += node->worker->clients();
+  return clients;
+}
+
+bool SimWorld::all_quiet() const {
+  return std::all_of(
+      nodes_.begin(), nodes_.end(), [](const auto& node) { return node->worker->quiet(); });
+}
+
+// One turn of one worker. A single one sleeps as it likes; of several one that has work is drawn,
+// and where none has any, time goes on until one has.
 void SimWorld::turn() {
-  worker_->turn();
-  turn_times_.push_back(io_.now());
-  drain_ring();
+  if (nodes_.size() == 1) return turn_one(*nodes_.front());
+  const std::size_t first = dice_.below(nodes_.size());
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    Node& node = *nodes_[(first + i) % nodes_.size()];
+    if (node.io.wants_turn()) return turn_one(node);
+  }
+  base::Nanos limit = net_.now() + base::limits::kLoopTick;
+  for (const auto& node : nodes_) limit = std::min(limit, node->io.ready_at());
+  if (net_.run_next(limit)) return;
+  net_.advance_to(limit);
+}
+
+void SimWorld::turn_one(Node& node) {
+  node.worker->turn();
+  ++turns_;
+  node.turn_times.push_back(node.io.now());
+  drain_ring(node);
   check_turn();
   free_rules();
 }
 
-void SimWorld::drain_ring() {
+void SimWorld::drain_ring(Node& node) {
   std::array<Record, 64> records;
-  while (const std::size_t count = ring_.pop(records)) {
+  while (const std::size_t count = node.ring.pop(records)) {
     for (std::size_t i = 0; i < count; ++i) {
       const Record& record = records[i];
-      if (record.sequence != records_popped_++) verdict_.fail("a gap in the records");
+      if (record.sequence != node.records_popped++) verdict_.fail("a gap in the records");
       if (record.kind == RecordKind::text) continue;
       RequestRecords& of = records_[text_of(record.request_id)];
       if (record.kind == RecordKind::attempt && !of.requests.empty())
@@ -162,9 +206,9 @@ void SimWorld::drain_ring() {
 
 // A configuration that the worker has given back must not be looked at again: it is freed at once.
 void SimWorld::free_rules() {
-  while (rules_.size() > 1 && rules_.front()->epoch() < worker_->epoch_in_use()) {
-    rules_.erase(rules_.begin());
-  }
+  std::uint64_t oldest = UINT64_MAX;
+  for (const auto& node : nodes_) oldest = std::min(oldest, node->worker->epoch_in_use());
+  while (rules_.size() > 1 && rules_.front()->epoch() < oldest) rules_.erase(rules_.begin());
 }
 
 // -- in every turn
@@ -188,6 +232,7 @@ void SimWorld::check_serving(const Serving& serving) {
   const std::size_t index = client_of_.at(serving.request->id);
   const ClientPeer& client = *clients_[index];
   const auto id = static_cast<unsigned long long>(serving.request->id);
+  const bool translated = serving.request->family != serving.answer.family;
   if (client.worker_gone() && !serving.answer_over() && !serving.peer->worker_gone()) {
     verdict_.fail("request %llu: the client is gone, its attempt is not (turn %llu)",
                   id,
@@ -198,7 +243,7 @@ void SimWorld::check_serving(const Serving& serving) {
   constexpr std::uint64_t kBound = base::limits::kHoldBytes + base::limits::kPauseBytes +
                                    base::limits::kEventBytes + io::Socket::kOvershootBytes;
   const std::uint64_t most = kBound + 2 * scenario_.faults.window_max;
-  if (serving.bytes_read() > client.received() + most) {
+  if (!translated && serving.bytes_read() > client.received() + most) {
     verdict_.fail("request %llu: %llu bytes wait for the client",
                   id,
                   static_cast<unsigned long long>(serving.bytes_read() - client.received()));
@@ -211,24 +256,27 @@ std::string SimWorld::describe() const {
   for (const auto& provider : providers_) {
     for (const auto& serving : provider->servings) {
       const AnswerPlan& answer = serving->answer;
-      std::snprintf(
-          line,
-          sizeof line,
-          "  provider %zu credential %zu saw request %llu: fault %d, status %d, said %d, %s of "
-          "%zu B, cut %llu/%zu, read %llu, ending %d\n",
-          serving->provider,
-          serving->credential,
-          static_cast<unsigned long long>(serving->request->id),
-          static_cast<int>(answer.fault),
-          answer.status,
-          answer.said,
-          answer.stream ? "stream" : "plain",
-          answer.payload.size(),
-          static_cast<unsigned long long>(answer.cut),
-          answer.wire.size(),
-          static_cast<unsigned long long>(serving->bytes_read()),
-          static_cast<int>(answer.ending));
+      std::snprintf(line,
+                    sizeof line,
+                    "  provider %zu (%s) credential %zd saw request %llu (%s): fault %d, status "
+                    "%d, said %d, %s of "
+                    "%zu B, cut %llu/%zu, read %llu, ending %d\n",
+                    serving->provider,
+                    answer.family == api::Family::openai ? "openai" : "anthropic",
+                    static_cast<ssize_t>(serving->credential),
+                    static_cast<unsigned long long>(serving->request->id),
+                    serving->request->family == api::Family::openai ? "openai" : "anthropic",
+                    static_cast<int>(answer.fault),
+                    answer.status,
+                    answer.said,
+                    answer.stream ? "stream" : "plain",
+                    answer.payload.size(),
+                    static_cast<unsigned long long>(answer.cut),
+                    answer.wire.size(),
+                    static_cast<unsigned long long>(serving->bytes_read()),
+                    static_cast<int>(answer.ending));
       text += line;
+      if (answer.payload.size() < 1500) text += answer.payload + "\n";
     }
   }
   const auto tell = [&](const Record& record) {
@@ -260,34 +308,41 @@ std::string SimWorld::describe() const {
 void SimWorld::wind_down() {
   if (drained_at_ == 0) start_drain();
   const base::Nanos limit = net_.now() + kVirtualLimit;
-  while (!worker_->quiet() && net_.now() < limit) turn();
-  if (!worker_->quiet()) verdict_.fail("the worker does not stop");
-  if (!worker_->drained()) verdict_.fail("the worker does not say that it is drained");
-  for (int i = 0; i < 20; ++i) turn();
-  // A configuration that is published in the very end leaves a wake-up that is still to be
-  // delivered.
-  for (int i = 0; i < 100 && !io_.quiet(); ++i) turn();
-  requests_begun_ = worker_->shop().tally.requests;
+  while (!all_quiet() && net_.now() < limit) turn();
+  for (const auto& node : nodes_) {
+    if (!node->worker->quiet()) verdict_.fail("a worker does not stop");
+    if (!node->worker->drained()) verdict_.fail("a worker does not say that it is drained");
+    for (int i = 0; i < 20; ++i) turn_one(*node);
+    // A configuration that is published in the very end leaves a wake-up that is still to be
+    // delivered.
+    for (int i = 0; i < 100 && !node->io.quiet(); ++i) turn_one(*node);
+    requests_begun_ += node->worker->shop().tally.requests;
+  }
   check_rest();
 }
 
 void SimWorld::check_rest() {
-  const proxy::Workshop& shop = worker_->shop();
+  if (rules_.size() != 1) verdict_.fail("%zu configurations are still in use", rules_.size());
+  for (const auto& node : nodes_) check_node(*node);
+}
+
+void SimWorld::check_node(Node& node) {
+  const proxy::Workshop& shop = node.worker->shop();
   if (shop.clients.in_use() != 0) verdict_.fail("%zu clients are left", shop.clients.in_use());
   if (shop.exchanges.in_use() != 0)
     verdict_.fail("%zu exchanges are left", shop.exchanges.in_use());
   if (shop.tally.streams_open != 0) verdict_.fail("streams_open is not 0");
   if (shop.tally.records_dropped != 0) verdict_.fail("records were dropped");
-  if (rules_.size() != 1) verdict_.fail("%zu configurations are still in use", rules_.size());
-  if (!worker_->quiet()) return;
-  worker_.reset();
-  if (!io_.quiet()) verdict_.fail("the kernel still has work");
-  if (client_pool_.out() != 0) verdict_.fail("%zu client buffers are out", client_pool_.out());
-  if (upstream_pool_.out() != 0)
-    verdict_.fail("%zu upstream buffers are out", upstream_pool_.out());
-  if (io_.blocks().blocks_out() != 0)
-    verdict_.fail("%zu blocks are out", io_.blocks().blocks_out());
-  if (io_.timers().size() != 0) verdict_.fail("%zu timers are left", io_.timers().size());
+  if (!node.worker->quiet()) return;
+  node.worker.reset();
+  if (!node.io.quiet()) verdict_.fail("the kernel still has work");
+  if (node.client_pool.out() != 0)
+    verdict_.fail("%zu client buffers are out", node.client_pool.out());
+  if (node.upstream_pool.out() != 0)
+    verdict_.fail("%zu upstream buffers are out", node.upstream_pool.out());
+  if (node.io.blocks().blocks_out() != 0)
+    verdict_.fail("%zu blocks are out", node.io.blocks().blocks_out());
+  if (node.io.timers().size() != 0) verdict_.fail("%zu timers are left", node.io.timers().size());
 }
 
 }  // namespace headrace::sim
