@@ -9,12 +9,12 @@
 
 namespace headrace::probe {
 
-Client::Client(SpinLoop& loop, ClientOwner& owner, const Endpoint& server, bool stream)
+Client::Client(SpinLoop& loop, ClientOwner& owner, const Path& path, bool stream)
     : loop_(loop),
       owner_(owner),
-      fd_(connect_to(server)),
+      fd_(connect_to(path.server)),
       stream_(stream),
-      request_(server, stream) {
+      request_(path.server, path.model, stream) {
   loop_.add(fd_, *this);
 }
 

@@ -11,6 +11,12 @@
 
 namespace headrace::probe {
 
+// Whom a client asks, and for which model.
+struct Path {
+  Endpoint server;
+  std::string_view model = kClientModel;
+};
+
 class Client;
 
 class ClientOwner {
@@ -25,7 +31,7 @@ class ClientOwner {
 
 class Client final : public Pollable {
  public:
-  Client(SpinLoop& loop, ClientOwner& owner, const Endpoint& server, bool stream);
+  Client(SpinLoop& loop, ClientOwner& owner, const Path& path, bool stream);
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
   ~Client();

@@ -18,12 +18,12 @@ class StreamSet final : public ClientOwner {
  public:
   StreamSet(SpinLoop& loop,
             Upstream& upstream,
-            const Endpoint& server,
+            const Path& path,
             std::uint64_t first_id,
             std::size_t streams)
       : loop_(loop), upstream_(upstream), first_id_(first_id) {
     for (std::size_t i = 0; i < streams; ++i) {
-      clients_.push_back(std::make_unique<Client>(loop, *this, server, true));
+      clients_.push_back(std::make_unique<Client>(loop, *this, path, true));
       clients_.back()->send_request(first_id + i);
       while (!upstream_.has_stream(first_id + i)) loop_.turn();
     }
@@ -99,15 +99,15 @@ constexpr std::size_t kBlocks = 4;       // direct and proxied parts alternate t
 void run_events(const Options& options) {
   raise_file_limit(options.streams * 4 + 64);
   SpinLoop loop(options.time_limit);
-  Upstream upstream(loop, options.upstream, Upstream::Kind::stream);
+  Upstream upstream(loop, options.upstream, options.upstream_model, Upstream::Kind::stream);
   RealtimeBursts bursts(options.realtime, options.processes);
   const Nanos gap = kSecond / static_cast<Nanos>(options.rate);
   // At least one event a stream: the role event alone does not pass a gateway's commit point.
   const std::size_t warmup = std::max(options.warmup, options.streams);
 
-  StreamSet proxied(loop, upstream, options.proxy, 0, options.streams);
+  StreamSet proxied(loop, upstream, proxied_path(options), 0, options.streams);
   StreamSet direct(
-      loop, upstream, options.upstream, options.streams, options.direct ? options.streams : 0);
+      loop, upstream, direct_path(options), options.streams, options.direct ? options.streams : 0);
   Samples discarded(2 * warmup + kSurges * kSurgeEvents * options.streams);
   Samples proxied_times(options.events + kBlocks);
   Samples direct_times(options.events + kBlocks);

@@ -25,11 +25,11 @@ class Holder final : public ClientOwner {
 void run_idle_streams(const Options& options) {
   raise_file_limit(options.streams * 2 + 64);
   SpinLoop loop(options.time_limit);
-  Upstream upstream(loop, options.upstream, Upstream::Kind::stream);
+  Upstream upstream(loop, options.upstream, options.upstream_model, Upstream::Kind::stream);
   Holder holder;
   std::vector<std::unique_ptr<Client>> clients;
   for (std::size_t i = 0; i < options.streams; ++i) {
-    clients.push_back(std::make_unique<Client>(loop, holder, options.proxy, true));
+    clients.push_back(std::make_unique<Client>(loop, holder, proxied_path(options), true));
     clients.back()->send_request(i);
     while (!upstream.has_stream(i)) loop.turn();
     upstream.send_event(i);

@@ -28,6 +28,8 @@ modes
   idle       many streams that keep silent while somebody weighs the proxy (use --marks)
 
 options
+  --upstream-model NAME
+                    what the proxy must make of the model `probe-model`; a name of the same length
   --cpu N           run on this CPU
   --pid N           a process of the proxy (repeatable): CPU time, real-time bursts
   --rounds N        rtt: measured round trips a path          (4000)
@@ -42,6 +44,17 @@ options
   --marks           print {"mark":...} around the measured part and wait for a line on standard input
   --realtime        short SCHED_FIFO bursts for probe and proxy (needs the right to)
 )";
+
+// As long as the clients' own, so that no message changes its size.
+std::string parse_model(std::string_view text) {
+  if (text.size() != kClientModel.size() || text.find_first_of("\"\\") != std::string_view::npos) {
+    die("`%.*s` is no model's name of %zu bytes",
+        static_cast<int>(text.size()),
+        text.data(),
+        kClientModel.size());
+  }
+  return std::string(text);
+}
 
 std::size_t parse_count(const char* text, std::size_t max, std::size_t min = 1) {
   std::size_t value = 0;
@@ -62,6 +75,7 @@ Nanos parse_seconds(const char* text) {
 enum Flag : int {
   kProxy = 1,
   kUpstream,
+  kUpstreamModel,
   kCpu,
   kPid,
   kRounds,
@@ -78,9 +92,10 @@ enum Flag : int {
   kHelpFlag
 };
 
-constexpr std::array<option, 17> kFlags = {{
+constexpr std::array<option, 18> kFlags = {{
     {"proxy", required_argument, nullptr, kProxy},
     {"upstream", required_argument, nullptr, kUpstream},
+    {"upstream-model", required_argument, nullptr, kUpstreamModel},
     {"cpu", required_argument, nullptr, kCpu},
     {"pid", required_argument, nullptr, kPid},
     {"rounds", required_argument, nullptr, kRounds},
@@ -105,6 +120,9 @@ void apply(Options& options, int flag) {
       break;
     case kUpstream:
       options.upstream = parse_endpoint(optarg);
+      break;
+    case kUpstreamModel:
+      options.upstream_model = parse_model(optarg);
       break;
     case kCpu:
       options.cpu = static_cast<int>(parse_count(optarg, 1023, 0));

@@ -1,5 +1,6 @@
 #include "payload.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 
@@ -25,8 +26,12 @@ std::string words(std::size_t bytes) {
   return text;
 }
 
-std::string request_body(bool stream, std::size_t filler) {
-  std::string body = R"({"model":"probe-model","user":")";
+std::string request_start(std::string_view model) {
+  return R"({"model":")" + std::string(model) + R"(","user":")";
+}
+
+std::string request_body(std::string_view model, bool stream, std::size_t filler) {
+  std::string body = request_start(model);
   body += kZeroId;
   body +=
       stream ? R"(","stream":true,"stream_options":{"include_usage":true})" : R"(","stream":false)";
@@ -101,15 +106,14 @@ std::uint64_t read_fixed_hex(std::string_view text, std::size_t digits) {
   return value;
 }
 
-RequestText::RequestText(const Endpoint& server, bool stream) {
+RequestText::RequestText(const Endpoint& server, std::string_view model, bool stream) {
   text_ = built_to_size(kRequestBytes, [&](std::size_t filler) {
-    const std::string body = request_body(stream, filler);
+    const std::string body = request_body(model, stream, filler);
     std::array<char, 8> length{};  // always three digits: the total stays what it is
     std::snprintf(length.data(), length.size(), "%03zu", body.size());
     return "POST /v1/chat/completions HTTP/1.1\r\nHost: " + server.text +
-           "\r\nContent-Type: application/json\r\nAuthorization: Bearer sk-probe\r\n"
-           "Content-Length: " +
-           length.data() + "\r\n\r\n" + body;
+           "\r\nContent-Type: application/json\r\nAuthorization: Bearer " +
+           std::string(kClientKey) + "\r\nContent-Length: " + length.data() + "\r\n\r\n" + body;
   });
   id_at_ = text_.find(kZeroId);
 }
@@ -119,20 +123,23 @@ std::string_view RequestText::with_id(std::uint64_t id) {
   return text_;
 }
 
-std::uint64_t RequestText::check_body(std::string_view body) {
-  constexpr std::string_view kStart = R"({"model":"probe-model","user":")";
-  if (body.substr(0, kStart.size()) != kStart) die("a request body arrived corrupt");
-  const std::uint64_t id = read_fixed_hex(body.substr(kStart.size()), kIdDigits);
-  const bool stream = body.find(R"("stream":true)") != std::string_view::npos;
-  // Kept between calls: its filler depends only on how long the server's address is.
-  static std::array<std::string, 2> expected_bodies;
-  std::string& expected = expected_bodies[stream ? 1 : 0];
-  if (expected.size() != body.size()) {
-    const std::size_t bare = request_body(stream, 0).size();
-    if (body.size() < bare) die("a request body arrived cut");
-    expected = request_body(stream, body.size() - bare);
+RequestCheck::RequestCheck(std::string_view model) : model_(model), start_(request_start(model)) {}
+
+std::uint64_t RequestCheck::operator()(std::string_view body) {
+  if (body.substr(0, start_.size()) != start_) {
+    die("a request body arrived corrupt or for another model: %.*s",
+        static_cast<int>(std::min(body.size(), start_.size())),
+        body.data());
   }
-  write_fixed_hex(expected.data() + kStart.size(), id, kIdDigits);
+  const std::uint64_t id = read_fixed_hex(body.substr(start_.size()), kIdDigits);
+  const bool stream = body.find(R"("stream":true)") != std::string_view::npos;
+  std::string& expected = expected_[stream ? 1 : 0];
+  if (expected.size() != body.size()) {
+    const std::size_t bare = request_body(model_, stream, 0).size();
+    if (body.size() < bare) die("a request body arrived cut");
+    expected = request_body(model_, stream, body.size() - bare);
+  }
+  write_fixed_hex(expected.data() + start_.size(), id, kIdDigits);
   if (body != expected) die("a request body arrived changed");
   return id;
 }

@@ -4,6 +4,7 @@
 // 16 hexadecimal digits.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -17,6 +18,10 @@ inline constexpr std::size_t kRequestBytes = 567;  // head and body
 inline constexpr std::size_t kAnswerBytes = 500;   // head and body, as the upstream writes it
 inline constexpr std::size_t kEventBytes = 200;    // chunk framing not counted
 
+// What clients ask for, and the key that they show: one that a gateway with keys can know.
+inline constexpr std::string_view kClientModel = "probe-model";
+inline constexpr std::string_view kClientKey = "sk-probe-0123456789";
+
 void write_fixed_hex(char* out, std::uint64_t value, std::size_t digits);
 // Ends the program when there is anything but `digits` hexadecimal digits.
 std::uint64_t read_fixed_hex(std::string_view text, std::size_t digits);
@@ -24,15 +29,28 @@ std::uint64_t read_fixed_hex(std::string_view text, std::size_t digits);
 // The request; `id` tells the upstream which exchange it serves and comes back in the answer.
 class RequestText {
  public:
-  RequestText(const Endpoint& server, bool stream);
+  RequestText(const Endpoint& server, std::string_view model, bool stream);
 
   std::string_view with_id(std::uint64_t id);
-  // The id of a body that is byte for byte one of ours; ends the program when it is not.
-  static std::uint64_t check_body(std::string_view body);
 
  private:
   std::string text_;
   std::size_t id_at_;
+};
+
+// The upstream's end of it. `model` is the one it must be asked for.
+class RequestCheck {
+ public:
+  explicit RequestCheck(std::string_view model);
+
+  // The id of a body that is byte for byte one of ours; ends the program when it is not.
+  std::uint64_t operator()(std::string_view body);
+
+ private:
+  std::string model_;
+  std::string start_;
+  // Kept between calls: the filler depends only on how long the server's address is.
+  std::array<std::string, 2> expected_;
 };
 
 // The plain answer; carries the id of its request.

@@ -89,11 +89,19 @@ class SwapEvents:
 RTT = ["rtt", "--rounds", "20", "--warmup", "5"]
 EVENTS = ["events", "--streams", "1", "--events", "20", "--warmup", "5", "--rate", "500"]
 
+RENAMED = [*RTT, "--upstream-model", "other-model"]
+
+
+def rename(data):
+    return data.replace(b"probe-model", b"other-model")
+
+
 HONEST = [
-    RTT,
-    ["events", "--streams", "4", "--events", "40", "--warmup", "8", "--rate", "500"],
-    ["saturate", "--connections", "4", "--seconds", "0.2", "--warmup", "10"],
-    ["idle", "--streams", "8"],
+    (RTT, {}),
+    (["events", "--streams", "4", "--events", "40", "--warmup", "8", "--rate", "500"], {}),
+    (["saturate", "--connections", "4", "--seconds", "0.2", "--warmup", "10"], {}),
+    (["idle", "--streams", "8"], {}),
+    (RENAMED, dict(harm=rename)),
 ]
 
 DAMAGED = [
@@ -107,6 +115,8 @@ DAMAGED = [
      dict(damage=Once(b"200 OK", lambda data: data.replace(b"200 OK", b"502 No")))),
     ("a changed byte of a request", RTT, "arrived changed",
      dict(harm=Once(b"wheel", lambda data: data.replace(b"wheel", b"wheal")))),
+    ("a model that was not renamed", RENAMED, "for another model", {}),
+    ("a model that was renamed unasked", RTT, "for another model", dict(harm=rename)),
     ("a changed byte of an event", EVENTS, "arrived changed",
      dict(damage=Once(b"delta", lambda data: data.replace(b"delta", b"belta")))),
     ("an event sent twice", EVENTS, "out of order", dict(damage=Once(b'"content":"0', lambda data: data + data))),
@@ -122,7 +132,7 @@ def run(probe, mode, **changes):
     upstream_port = free_port()
     relay = Relay(upstream_port, **changes)
     done = subprocess.run(
-        [probe, *mode, "--time-limit", "10", "--proxy", f"127.0.0.1:{relay.port}",
+        [probe, *mode, "--time-limit", "30", "--proxy", f"127.0.0.1:{relay.port}",
          "--upstream", f"127.0.0.1:{upstream_port}"],
         capture_output=True, text=True, timeout=60)
     relay.listener.close()
@@ -132,8 +142,8 @@ def run(probe, mode, **changes):
 
 def main(probe):
     faults = []
-    for mode in HONEST:
-        code, result = run(probe, mode)
+    for mode, changes in HONEST:
+        code, result = run(probe, mode, **changes)
         if code != 0 or result.get("mode") != mode[0]:
             faults.append(f"an honest relay failed {mode[0]}: {result}")
     for what, mode, reason, changes in DAMAGED:

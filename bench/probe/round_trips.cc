@@ -14,8 +14,7 @@ constexpr std::size_t kBlocks = 10;  // direct and proxied parts alternate this 
 
 class Exchange final : public ClientOwner {
  public:
-  Exchange(SpinLoop& loop, const Endpoint& server)
-      : loop_(loop), client_(loop, *this, server, false) {}
+  Exchange(SpinLoop& loop, const Path& path) : loop_(loop), client_(loop, *this, path, false) {}
 
   void on_answer(Client& client) override {
     took_ = now() - client.sent_at();
@@ -53,9 +52,9 @@ void run_block(Exchange& exchange, std::size_t rounds, Samples& samples, Realtim
 
 void run_round_trips(const Options& options) {
   SpinLoop loop(options.time_limit);
-  Upstream upstream(loop, options.upstream, Upstream::Kind::plain);
-  Exchange proxied(loop, options.proxy);
-  Exchange direct(loop, options.upstream);
+  Upstream upstream(loop, options.upstream, options.upstream_model, Upstream::Kind::plain);
+  Exchange proxied(loop, proxied_path(options));
+  Exchange direct(loop, direct_path(options));
   RealtimeBursts bursts(options.realtime, options.processes);
   Samples proxied_times(options.rounds);
   Samples direct_times(options.rounds);

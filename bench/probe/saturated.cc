@@ -45,12 +45,12 @@ class ClosedLoop final : public ClientOwner {
 void run_saturated(const Options& options) {
   raise_file_limit(options.connections * 4 + 64);
   SpinLoop loop(options.time_limit);
-  Upstream upstream(loop, options.upstream, Upstream::Kind::plain);
+  Upstream upstream(loop, options.upstream, options.upstream_model, Upstream::Kind::plain);
   Samples times(kSamplesMax / 8);
   ClosedLoop owner(times);
   std::vector<std::unique_ptr<Client>> clients;
   for (std::size_t i = 0; i < options.connections; ++i) {
-    clients.push_back(std::make_unique<Client>(loop, owner, options.proxy, false));
+    clients.push_back(std::make_unique<Client>(loop, owner, proxied_path(options), false));
     clients.back()->send_request(i);
   }
   const std::size_t warmup = options.warmup + 10 * options.connections;

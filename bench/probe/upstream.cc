@@ -30,8 +30,8 @@ void UpstreamConnection::on_readable() {
   if (reader_.done()) upstream_.on_request(*this);
 }
 
-Upstream::Upstream(SpinLoop& loop, const Endpoint& endpoint, Kind kind)
-    : loop_(loop), kind_(kind), listener_(listen_on(endpoint)) {
+Upstream::Upstream(SpinLoop& loop, const Endpoint& endpoint, std::string_view model, Kind kind)
+    : loop_(loop), kind_(kind), listener_(listen_on(endpoint)), check_(model) {
   loop_.add(listener_, *this);
 }
 
@@ -76,7 +76,7 @@ void Upstream::on_request(UpstreamConnection& connection) {
     send_all(connection.fd(), kNotFound, "a 404");
     return;
   }
-  const std::uint64_t id = RequestText::check_body(connection.reader_.body());
+  const std::uint64_t id = check_(connection.reader_.body());
   ++requests_;
   if (kind_ == Kind::plain) {
     connection.reader_.reset();

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include "message_reader.h"
@@ -38,7 +39,7 @@ class Upstream final : public Pollable {
  public:
   enum class Kind : std::uint8_t { plain, stream };
 
-  Upstream(SpinLoop& loop, const Endpoint& endpoint, Kind kind);
+  Upstream(SpinLoop& loop, const Endpoint& endpoint, std::string_view model, Kind kind);
   Upstream(const Upstream&) = delete;
   Upstream& operator=(const Upstream&) = delete;
   ~Upstream();
@@ -68,6 +69,7 @@ class Upstream final : public Pollable {
   std::uint64_t accepted_ = 0;
   std::vector<std::unique_ptr<UpstreamConnection>> connections_;
   std::vector<UpstreamConnection*> carriers_;  // by stream
+  RequestCheck check_;
   AnswerText answer_;
   EventText event_;
 };

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "client.h"
+#include "payload.h"
 #include "system.h"
 
 namespace headrace::probe {
@@ -14,6 +16,7 @@ namespace headrace::probe {
 struct Options {
   Endpoint proxy;
   Endpoint upstream;
+  std::string upstream_model{kClientModel};  // what the upstream must be asked for
   int cpu = -1;
   bool direct = true;  // measure the direct path too, and report the difference
   bool marks = false;  // wait for a line on standard input around the measured part
@@ -28,6 +31,15 @@ struct Options {
   Nanos time_limit = 60 * kSecond;
   std::vector<pid_t> processes;  // of the proxy: CPU time, real-time bursts
 };
+
+// The two paths that are measured: through the proxy, which may put another model's name in, and
+// straight to the upstream, which is then asked for that one.
+inline Path proxied_path(const Options& options) {
+  return {options.proxy, kClientModel};
+}
+inline Path direct_path(const Options& options) {
+  return {options.upstream, options.upstream_model};
+}
 
 void run_round_trips(const Options& options);
 void run_events(const Options& options);

@@ -1,31 +1,16 @@
 """The rows of the wire benchmark: names, bars, and how each is measured. A row's name and workload never change;
 what several rows have in common is measured once (Bench.once)."""
 
-import statistics
 import time
-from dataclasses import dataclass, field
-from typing import Callable
 
 import strace
+from measure import count_allocations, event_transits, ratios, round_trips, saturation, worse_of_modes, worst
+from measure import WORKLOADS
+from runner import Figures, Row
 from servers import Failed, Haproxy, Headrace, Nginx
 
 MIB = 1024 * 1024
 KIB = 1024
-
-
-@dataclass
-class Figures:
-    values: list
-    detail: dict = field(default_factory=dict)
-    fault: str = ""  # what makes the row fail whatever its value
-
-
-@dataclass
-class Row:
-    name: str
-    limit: float
-    unit: str
-    measure: Callable
 
 
 def headrace(bench, busy, backend="io_uring", counted=False):
@@ -42,77 +27,32 @@ RIVALS = {
 }
 
 
-def interleave(bench, names, measure):
-    """One figure a round and proxy, as {name: [figure...]}; a proxy that fails once is out, with its reason."""
-    figures = {name: [] for name in names}
-    for _ in range(bench.rounds):
-        order = list(names)
-        bench.random.shuffle(order)
-        for name in order:
-            if isinstance(figures[name], Failed):
-                continue
-            try:
-                with RIVALS[name](bench) as server:
-                    figures[name].append(measure(server))
-            except Failed as failure:
-                figures[name] = failure
-    return figures
-
-
-def ratios(figures, over, under, key):
-    for name in (over, under):
-        if isinstance(figures[name], Failed):
-            raise figures[name]
-    pairs = list(zip(figures[over], figures[under]))
-    if any(below[key] <= 0 for _, below in pairs):
-        raise Failed(f"{under} has a {key} that is not above 0: these figures are not to be trusted")
-    detail = {f"{name}_{key}": [each[key] for each in figures[name]] for name in (over, under)}
-    return Figures([above[key] / below[key] for above, below in pairs], detail)
-
-
 # -- wall times: one measurement of all proxies serves several rows
 
-def round_trips(bench):
-    rounds = 1000 if bench.quick else 4000
-    return interleave(bench, RIVALS, lambda server: bench.probe.run(server, "rtt", "--rounds", rounds))
+def all_round_trips(bench):
+    return round_trips(bench, RIVALS, list(RIVALS))
 
 
-def event_transits(bench):
-    events = 1000 if bench.quick else 5000
-    return interleave(bench, ["nginx", "headrace_busy"],
-                      lambda server: bench.probe.run(server, "events", "--streams", 100, "--rate", 5000,
-                                                     "--events", events))
+def all_event_transits(bench):
+    return event_transits(bench, RIVALS, ["nginx", "headrace_busy"])
 
 
-def saturation(bench):
-    seconds = 0.5 if bench.quick else 1.5
-    return interleave(bench, ["nginx", "headrace_blocked"],
-                      lambda server: bench.probe.run(server, "saturate", "--connections", 64,
-                                                     "--seconds", seconds))
+def all_saturations(bench):
+    return saturation(bench, RIVALS, ["nginx", "headrace_blocked"])
 
 
 def rtt_ratio(over, under):
-    return lambda bench: ratios(bench.once(round_trips), over, under, "added_p50_ns")
+    return lambda bench: ratios(bench.once(all_round_trips), over, under, "added_p50_ns")
 
 
 def epoll_ratio(bench):
     """Busy and blocked; the row is the worse of the two."""
-    both = [rtt_ratio("epoll_busy", "headrace_busy")(bench), rtt_ratio("epoll_blocked", "headrace_blocked")(bench)]
-    worse = max(both, key=lambda figures: statistics.median(figures.values))
-    return Figures(worse.values, both[0].detail | both[1].detail)
+    return worst(rtt_ratio("epoll_busy", "headrace_busy")(bench), rtt_ratio("epoll_blocked", "headrace_blocked")(bench))
 
 
 # -- counts: exact, so once is enough
 
-WORKLOADS = {
-    "rtt": ["--rounds", 10000, "--warmup", 2000],
-    "events": ["--streams", 100, "--rate", 5000, "--events", 10000, "--warmup", 2000],
-}
 COUNTERS = {"enters": "headrace_io_enters_total", "copied": "headrace_bytes_copied_total"}
-
-
-# The exporter makes room for a new series when it first drains one: that is warm-up too.
-EXPORTER_SETTLES_S = 2.5
 
 
 def count(bench, mode, busy):
@@ -126,16 +66,8 @@ def count(bench, mode, busy):
     return {key: read["end"][key] - read["begin"][key] for key in COUNTERS} | {"n": result.get("requests", result["n"])}
 
 
-def count_allocations(bench, mode, busy):
-    """Every allocation of the whole process in a warmed-up run. /metrics is not read: that allocates."""
-    read = {}
-    with headrace(bench, busy, counted=True) as server:
-        def on_mark(mark):
-            if mark == "begin":
-                time.sleep(EXPORTER_SETTLES_S)
-            read[mark] = server.allocations()
-        result = bench.probe.run(server, mode, "--no-direct", *WORKLOADS[mode], on_mark=on_mark)
-    return {"allocations": read["end"] - read["begin"], "n": result.get("requests", result["n"])}
+def allocations(bench, mode, busy):
+    return count_allocations(bench, mode, headrace(bench, busy, counted=True))
 
 
 def per_unit(mode, busy, key):
@@ -145,15 +77,6 @@ def per_unit(mode, busy, key):
         if (mode, busy, key) == ("rtt", "off", "enters"):
             figures.fault, figures.detail["strace"] = strace.cross_check(bench, headrace(bench, busy))
         return figures
-    return measure
-
-
-def worse_of_modes(counting, mode, key):
-    """Busy and blocked must both hold; the row is the worse."""
-    def measure(bench):
-        both = {busy: bench.once(counting, mode, busy) for busy in ("off", "always")}
-        return Figures([max(counts[key] / counts["n"] for counts in both.values())],
-                       {f"{key}_{busy}": counts[key] for busy, counts in both.items()})
     return measure
 
 
@@ -209,15 +132,15 @@ ROWS = [
     Row("rtt_busy_vs_haproxy_busy", 1.0, "ratio", rtt_ratio("headrace_busy", "haproxy_busy")),
     Row("rtt_blocked_vs_nginx", 1.05, "ratio", rtt_ratio("headrace_blocked", "nginx")),
     Row("event_busy_vs_nginx", 0.23, "ratio",
-        lambda bench: ratios(bench.once(event_transits), "headrace_busy", "nginx", "added_p50_ns")),
+        lambda bench: ratios(bench.once(all_event_transits), "headrace_busy", "nginx", "added_p50_ns")),
     Row("cpu_per_request_vs_nginx", 0.90, "ratio",
-        lambda bench: ratios(bench.once(saturation), "headrace_blocked", "nginx", "cpu_ns_per_request")),
+        lambda bench: ratios(bench.once(all_saturations), "headrace_blocked", "nginx", "cpu_ns_per_request")),
     Row("enters_per_request_blocked", 2.1, "calls", per_unit("rtt", "off", "enters")),
     Row("enters_per_event_blocked", 1.05, "calls", per_unit("events", "off", "enters")),
     Row("enters_per_request_busy", 4.1, "calls", per_unit("rtt", "always", "enters")),
     Row("enters_per_event_busy", 2.1, "calls", per_unit("events", "always", "enters")),
-    Row("allocs_per_request", 0, "calls", worse_of_modes(count_allocations, "rtt", "allocations")),
-    Row("allocs_per_event", 0, "calls", worse_of_modes(count_allocations, "events", "allocations")),
+    Row("allocs_per_request", 0, "calls", worse_of_modes(allocations, "rtt", "allocations")),
+    Row("allocs_per_event", 0, "calls", worse_of_modes(allocations, "events", "allocations")),
     Row("bytes_copied_per_event", 0, "bytes", worse_of_modes(count, "events", "copied")),
     Row("epoll_rtt_vs_uring", 1.05, "ratio", epoll_ratio),
     Row("rss_idle_mib", 11, "MiB", rss_idle),

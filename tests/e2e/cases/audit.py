@@ -2,60 +2,16 @@
 
 import json
 import os
-import signal
-import threading
 
 from harness import words
-from harness.checks import WAIT_S, contains, equal, lacks, require, until
+from harness.audit import Audit, every_record_once, requests_of
+from harness.checks import contains, equal, lacks, require, until
 from harness.gateway import Gateway, configuration
+from harness.kills import Load, kill, kill_over_and_over
 from harness.scene import case
-from harness.sockets import Gone, connect
+from harness.sockets import connect
 
 UPSTREAM_FAILS = words.plain_answer(b'{"error":{"message":"no"}}', "500 Internal Server Error")
-
-
-class Audit:
-    """The file of a case and its rotated ones."""
-
-    def __init__(self, scene):
-        self.path = scene.folder / "audit.jsonl"
-        self.state_dir = scene.state_dir()
-
-    def settings(self, **more):
-        return {"state_dir": self.state_dir, "audit": {"path": str(self.path), **more}}
-
-    def files(self):
-        """Newest first."""
-        rotated = sorted(self.path.parent.glob(self.path.name + ".*"), key=lambda path: int(path.suffix[1:]))
-        return [self.path, *rotated]
-
-    def lines(self):
-        """Oldest first; a line that is no JSON or has no end is a fault."""
-        lines = []
-        for path in reversed(self.files()):
-            text = path.read_text() if path.exists() else ""
-            require(not text or text.endswith("\n"), f"{path} ends within a line")
-            lines += [json.loads(line) for line in text.splitlines()]
-        return lines
-
-    def wait(self, count):
-        until(lambda: len(self.lines()) >= count, f"{count} lines in the audit file")
-        equal(len(self.lines()), count, "lines in the audit file")
-        return self.lines()
-
-
-def every_record_once(lines):
-    """Every record that was pushed has its place in exactly one line."""
-    rings = {}
-    for line in lines:
-        records = line["attempts"] + ([line] if line["kind"] == "request" else [])
-        for record in records:
-            of_ring = rings.setdefault(line["ring"], [])
-            of_ring.append(record["sequence"])
-            if "model" in record or "provider_request_id" in record:
-                of_ring.append(record["sequence"] - 1)  # the slot that brought the words
-    for ring, sequences in rings.items():
-        equal(sorted(sequences), list(range(len(sequences))), f"the records of ring {ring}")
 
 
 @case("each request leaves one line with its attempts, refused ones too", every_backend=True)
@@ -97,33 +53,18 @@ def one_line_each(scene):
 @case("SIGKILL under load: the next start writes what the rings hold, each record once", every_backend=True)
 def killed(scene):
     audit = Audit(scene)
-    answered = [[] for _ in range(3)]
     gateway, upstream = scene.pair(workers=2, **audit.settings())
-
-    def load(ids):
-        try:
-            client = connect(gateway.address)
-            while True:
-                ids.append(client.send(words.chat_request()).read_answer().field("x-headrace-request-id"))
-        except (Gone, OSError):
-            pass
-
-    threads = [threading.Thread(target=load, args=(ids,), daemon=True) for ids in answered]
-    for thread in threads:
-        thread.start()
-    until(lambda: all(len(ids) > 50 for ids in answered), "requests are answered")
-    gateway.expected_exit = None
-    gateway.signal(signal.SIGKILL)
-    gateway.exit_code()
-    for thread in threads:
-        thread.join(WAIT_S)
+    load = Load(gateway.address, [words.chat_request()])
+    load.wait(50)
+    kill(gateway)
+    load.join()
 
     second = Gateway(scene, configuration(upstream, workers=1, **audit.settings()))  # one ring less
     contains(second.errors(), "replayed:", "what the next start says")
     lines = audit.lines()
-    written = [line["request_id"] for line in lines if line["kind"] == "request"]
+    written = requests_of(lines)
     equal(len(written), len(set(written)), "requests without a second line")
-    for ids in answered:  # the last one may have been answered in the turn in which the process died
+    for ids in load.answered:  # the last one may have been answered in the turn in which the process died
         equal([each for each in ids[:-1] if each not in written], [], "answered requests without a line")
     every_record_once(lines)
     equal(scene.ask(second).status, 200, "a request afterwards")
@@ -133,6 +74,14 @@ def killed(scene):
     lacks(third.errors(), "replayed:", "a start after an orderly end")
     equal(len(audit.lines()), len(lines) + 1, "lines after an orderly end")
     every_record_once(audit.lines())
+
+
+@case("killed again and again under load: each answered request has one line, and nothing stands twice")
+def killed_again_and_again(scene):
+    outcome = kill_over_and_over(scene, 5)
+    require(outcome.answered > 20 * outcome.kills, f"{outcome.answered} requests are no load")
+    equal(outcome.lost, [], f"lost of {outcome.answered} answered requests")
+    equal(outcome.duplicated, [], f"doubled in {outcome.lines} lines")
 
 
 @case("the audit file is rotated by size, without a line lost or torn")

@@ -20,14 +20,15 @@ class Probe:
         self.upstream_port = upstream_port
         self.realtime = realtime
 
-    def run(self, server, mode, *options, on_mark=None):
-        """The probe's last line as a dictionary. `on_mark(name)` is called at every mark."""
+    def run(self, server, mode, *options, on_mark=None, realtime=True):
+        """The probe's last line as a dictionary. `on_mark(name)` is called at every mark. `realtime`: where that is
+        allowed."""
         command = [str(self.binary), mode, "--cpu", str(self.cpu),
                    "--proxy", f"127.0.0.1:{server.port}",
-                   "--upstream", f"127.0.0.1:{self.upstream_port}", *map(str, options)]
+                   "--upstream", f"127.0.0.1:{self.upstream_port}", *server.probe_options, *map(str, options)]
         for pid in server.pids():
             command += ["--pid", str(pid)]
-        if self.realtime:
+        if self.realtime and realtime:
             command.append("--realtime")
         if on_mark is not None:
             command.append("--marks")

@@ -31,10 +31,11 @@ def free_port():
 
 
 def fill(template, values):
+    """`template`: a file here, or a path anywhere."""
     text = (HERE / template).read_text()
     for name, value in values.items():
         text = text.replace(f"@{name}@", str(value))
-    if left := re.search(r"@[A-Z]+@", text):
+    if left := re.search(r"@[A-Z_]+@", text):
         raise Failed(f"{template}: nothing given for {left.group()}")
     return text
 
@@ -53,6 +54,7 @@ class Server:
     """One running proxy. Use as a context: `with Headrace(...) as server:`."""
 
     name = ""
+    probe_options = ()  # what the probe must know when it asks this one
 
     def __init__(self, cpu, upstream_port):
         self.cpu = cpu
@@ -135,6 +137,9 @@ class Server:
         if self.process.poll() is not None:
             raise Failed(f"{self.name} died with {self.process.returncode}: {self.said()}")
 
+    def check_measured(self):
+        """Called after each measurement: raises Failed when its figures would say something untrue."""
+
     def pids(self):
         """The process and its children (nginx does its work in one)."""
         pid = self.process.pid
@@ -186,6 +191,8 @@ class Haproxy(Server):
 class Headrace(Server):
     """The gateway; `counted` is the same program with every allocation counted."""
 
+    template = "headrace.yaml.in"
+
     def __init__(self, cpu, upstream_port, build, busy, backend="auto", counted=False):
         super().__init__(cpu, upstream_port)
         self.name = f"headrace({busy}, {backend})"
@@ -197,13 +204,16 @@ class Headrace(Server):
 
     def command(self):
         path = self.directory / "headrace.yaml"
-        path.write_text(fill("headrace.yaml.in", {
-            "PORT": self.port, "ADMIN": self.admin, "UPSTREAM": self.upstream_port,
-            "BUSY": self.busy, "BACKEND": self.backend}))
+        path.write_text(fill(self.template, self.settings()))
         if self.counted:
             self.count_file = self.directory / "allocations"
             self.environment["HEADRACE_ALLOC_COUNT_FILE"] = str(self.count_file)
         return [str(self.binary), "--config", str(path)]
+
+    def settings(self):
+        """What the template is filled with."""
+        return {"PORT": self.port, "ADMIN": self.admin, "UPSTREAM": self.upstream_port,
+                "BUSY": self.busy, "BACKEND": self.backend}
 
     def is_ready(self):
         return http_get(self.admin, "/readyz")[0] == 200
