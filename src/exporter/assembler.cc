@@ -37,63 +37,83 @@ void Assembler::take(std::uint64_t position, const Record& record, const Emit& e
       wait_for(id, position).texts.push_back(telemetry::as_text(record));
       break;
   }
-  drop_done();
-  while (!order_.empty() && position - order_.front().first >= hold_max_) {
-    send_alone(waiting_.at(order_.front().second), emit);
-    waiting_.erase(order_.front().second);
-    drop_done();
+  while (oldest_ != kNone && position - places_[oldest_].position >= hold_max_) {
+    send_alone(oldest_, emit);
   }
+}
+
+Assembler::Place Assembler::find(const Id& id) const {
+  Place place = buckets_[bucket_of(id)];
+  while (place != kNone && places_[place].id != id) place = places_[place].in_bucket;
+  return place;
 }
 
 Assembler::Waiting& Assembler::wait_for(const Id& id, std::uint64_t position) {
-  const auto [at, made] = waiting_.try_emplace(id);
-  if (made) {
-    at->second.position = position;
-    order_.emplace_back(position, id);
+  if (const Place known = find(id); known != kNone) return places_[known];
+  Place place = free_;
+  if (place == kNone) {
+    place = static_cast<Place>(places_.size());
+    places_.emplace_back();
+  } else {
+    free_ = places_[place].newer;
   }
-  return at->second;
+  Waiting& waiting = places_[place];
+  Place& bucket = buckets_[bucket_of(id)];
+  waiting.id = id;
+  waiting.position = position;
+  waiting.in_bucket = std::exchange(bucket, place);
+  waiting.older = newest_;
+  waiting.newer = kNone;
+  (newest_ == kNone ? oldest_ : places_[newest_].newer) = place;
+  newest_ = place;
+  ++count_;
+  return waiting;
+}
+
+// Its place is free again, and keeps the room of its lists.
+void Assembler::forget(Place place) {
+  Waiting& waiting = places_[place];
+  Place* link = &buckets_[bucket_of(waiting.id)];
+  while (*link != place) link = &places_[*link].in_bucket;
+  *link = waiting.in_bucket;
+  (waiting.older == kNone ? oldest_ : places_[waiting.older].newer) = waiting.newer;
+  (waiting.newer == kNone ? newest_ : places_[waiting.newer].older) = waiting.older;
+  waiting.attempts.clear();
+  waiting.texts.clear();
+  waiting.newer = std::exchange(free_, place);
+  --count_;
 }
 
 void Assembler::complete(const Record& request, const Id& id, const Emit& emit) {
-  Entry entry;
-  entry.ring = ring_;
-  entry.request = Part{request, std::nullopt};
-  if (const auto found = waiting_.find(id); found != waiting_.end()) {
-    entry.request->text = take_text(found->second.texts, kNoAttempt);
-    entry.attempts = std::move(found->second.attempts);
-    waiting_.erase(found);
+  entry_.ring = ring_;
+  entry_.request = Part{request, std::nullopt};
+  entry_.attempts.clear();
+  const Place place = find(id);
+  if (place != kNone) {
+    Waiting& waiting = places_[place];
+    entry_.request->text = take_text(waiting.texts, kNoAttempt);
+    entry_.attempts.swap(waiting.attempts);
+    forget(place);
   }
-  emit(entry);
+  emit(entry_);
 }
 
-void Assembler::send_alone(Waiting& waiting, const Emit& emit) {
-  if (waiting.attempts.empty()) return;  // a text slot alone accounts for nothing
-  Entry entry;
-  entry.ring = ring_;
-  entry.attempts = std::move(waiting.attempts);
-  emit(entry);
+// The attempts of a request that has not come. A text slot alone accounts for nothing.
+void Assembler::send_alone(Place place, const Emit& emit) {
+  entry_.ring = ring_;
+  entry_.request.reset();
+  entry_.attempts.clear();
+  entry_.attempts.swap(places_[place].attempts);
+  forget(place);
+  if (!entry_.attempts.empty()) emit(entry_);
 }
 
 void Assembler::finish(const Emit& emit) {
-  for (const auto& [position, id] : std::exchange(order_, {})) {
-    const auto found = waiting_.find(id);
-    if (found == waiting_.end() || found->second.position != position) continue;
-    send_alone(found->second, emit);
-    waiting_.erase(found);
-  }
+  while (oldest_ != kNone) send_alone(oldest_, emit);
 }
 
-void Assembler::drop_done() {
-  while (!order_.empty()) {
-    const auto found = waiting_.find(order_.front().second);
-    if (found != waiting_.end() && found->second.position == order_.front().first) return;
-    order_.pop_front();
-  }
-}
-
-std::uint64_t Assembler::held_from(std::uint64_t read) {
-  drop_done();
-  return order_.empty() ? read : order_.front().first;
+std::uint64_t Assembler::held_from(std::uint64_t read) const {
+  return oldest_ == kNone ? read : places_[oldest_].position;
 }
 
 }  // namespace headrace::exporter

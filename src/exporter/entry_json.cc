@@ -61,19 +61,19 @@ constexpr Phase kPhases[] = {
 };
 
 // The last `count` decimal digits of `value`.
-void put_digits(std::string& text, std::size_t at, std::size_t count, std::uint64_t value) {
+void put_digits(std::span<char> text, std::size_t at, std::size_t count, std::uint64_t value) {
   for (std::size_t i = count; i-- > 0; value /= 10) {
     text[at + i] = static_cast<char>('0' + value % 10);
   }
 }
 
 // "2026-11-20T13:05:50.123456789Z"
-std::string time_text(std::uint64_t wall_ns) {
+std::array<char, 30> time_text(std::uint64_t wall_ns) {
   const auto seconds = static_cast<std::int64_t>(wall_ns / 1'000'000'000);
   const std::int64_t day = seconds / 86400;
   const std::int64_t of_day = seconds % 86400;
   const std::chrono::year_month_day date{std::chrono::sys_days(std::chrono::days(day))};
-  std::string text(30, '0');
+  std::array<char, 30> text{};
   put_digits(text, 0, 4, static_cast<std::uint64_t>(static_cast<int>(date.year())));
   put_digits(text, 5, 2, static_cast<unsigned>(date.month()));
   put_digits(text, 8, 2, static_cast<unsigned>(date.day()));
@@ -89,17 +89,18 @@ std::string time_text(std::uint64_t wall_ns) {
   return text;
 }
 
-std::string ring_text(std::uint64_t ring) {
-  std::string text(16, '0');
+std::array<char, 16> ring_text(std::uint64_t ring) {
+  std::array<char, 16> text{};
   for (std::size_t i = text.size(); i-- > 0; ring >>= 4) text[i] = "0123456789abcdef"[ring & 15];
   return text;
 }
 
-std::string id_text(const Record& record) {
+void put_id(JsonText& out, const Record& record) {
   base::Uuid id;
   std::memcpy(id.data(), record.request_id, id.size());
   char text[base::kUuidTextBytes];
-  return {text, base::write_uuid(text, id)};
+  const char* const end = base::write_uuid(text, id);
+  out.key("request_id").string({text, static_cast<std::size_t>(end - text)});
 }
 
 // The name of an id, or "#id" when nobody told us what it stands for.
@@ -110,19 +111,25 @@ void put_name(JsonText& out,
               std::uint32_t id,
               std::uint32_t none) {
   if (id == none) return;
-  const bool known = names != nullptr && id < (names->*list).size();
-  out.key(key).string(known ? (names->*list)[id] : "#" + std::to_string(id));
+  if (names != nullptr && id < (names->*list).size()) {
+    out.key(key).string((names->*list)[id]);
+    return;
+  }
+  char text[24] = {'#'};
+  const char* const end = base::write_decimal(text + 1, id);
+  out.key(key).string({text, static_cast<std::size_t>(end - text)});
 }
 
 // Nothing where all of it is zero.
 void put_hex(JsonText& out, Bytes key, std::span<const std::uint8_t> bytes) {
   if (std::all_of(bytes.begin(), bytes.end(), [](std::uint8_t byte) { return byte == 0; })) return;
-  std::string text;
+  char text[2 * sizeof Record::trace_id];
+  char* next = text;
   for (const std::uint8_t byte : bytes) {
-    text += "0123456789abcdef"[byte >> 4];
-    text += "0123456789abcdef"[byte & 15];
+    *next++ = "0123456789abcdef"[byte >> 4];
+    *next++ = "0123456789abcdef"[byte & 15];
   }
-  out.key(key).string(text);
+  out.key(key).string({text, static_cast<std::size_t>(next - text)});
 }
 
 void put_flags(JsonText& out, std::uint32_t flags) {
@@ -202,16 +209,17 @@ void put_attempt(JsonText& out, const Part& part, const Dictionary* names) {
 
 }  // namespace
 
-std::string line_of(const Entry& entry) {
-  JsonText out;
+void append_line(const Entry& entry, JsonText& out, std::string& lines) {
   const Record& first = entry.request ? entry.request->record : entry.attempts.front().record;
   out.begin_object();
   out.key("kind").string(entry.request ? "request" : "attempt");
-  out.key("ring").string(ring_text(entry.ring));
+  const auto ring = ring_text(entry.ring);
+  out.key("ring").string({ring.data(), ring.size()});
   out.key("worker").number(std::uint32_t{first.worker});
   if (entry.request) out.key("sequence").number(first.sequence);
-  out.key("time").string(time_text(first.wall_start_ns));
-  out.key("request_id").string(id_text(first));
+  const auto time = time_text(first.wall_start_ns);
+  out.key("time").string({time.data(), time.size()});
+  put_id(out, first);
   put_hex(out, "trace_id", first.trace_id);
   put_name(out, "key", entry.names, &Dictionary::keys, first.key, kNoId);
   put_name(out, "route", entry.names, &Dictionary::routes, first.route, kNoShortId);
@@ -222,7 +230,14 @@ std::string line_of(const Entry& entry) {
   }
   out.key("attempts").begin_list();
   for (const Part& attempt : entry.attempts) put_attempt(out, attempt, entry.names);
-  return out.end_list().end_object().take_line();
+  out.end_list().end_object().move_line(lines);
+}
+
+std::string line_of(const Entry& entry) {
+  JsonText text;
+  std::string line;
+  append_line(entry, text, line);
+  return line;
 }
 
 }  // namespace headrace::exporter

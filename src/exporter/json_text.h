@@ -66,6 +66,13 @@ class JsonText {
     comma_due_ = false;
     return std::exchange(text_, {});
   }
+  // The same at the end of `lines`; the room stays here.
+  void move_line(std::string& lines) {
+    text_ += '\n';
+    comma_due_ = false;
+    lines += text_;
+    text_.clear();
+  }
 
  private:
   // A byte becomes at most six, so a piece always fits; it ends before a character, not inside.

@@ -106,7 +106,7 @@ bool Jsonl::cut_torn_line() {
 }
 
 void Jsonl::write(const Entry& entry) {
-  waiting_ += line_of(entry);
+  append_line(entry, text_, waiting_);
   ++waiting_lines_;
 }
 

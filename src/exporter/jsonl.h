@@ -14,6 +14,7 @@
 #include <string>
 
 #include "config/snapshot.h"
+#include "exporter/json_text.h"
 #include "exporter/sink.h"
 
 namespace headrace::exporter {
@@ -60,6 +61,7 @@ class Jsonl : public Sink {
   std::uint64_t size_ = 0;      // of whole lines in the file
   std::uint64_t begun_at_ = 0;  // when the file was
   std::string waiting_;         // lines that are not in it yet
+  JsonText text_;               // scratch of a line
   std::uint64_t waiting_lines_ = 0;
   std::uint64_t lines_ = 0;
   std::uint64_t lost_ = 0;

@@ -23,12 +23,11 @@ std::uint64_t lines_in(const std::string& text) {
 
 void LogLines::write(const Entry& entry) {
   if (!entry.request) return;  // people look for requests; an attempt without one is in the audit
-  std::string line = line_of(entry);
-  if (waiting_.size() + line.size() > kWaitingMax) {
-    ++lost_;
-  } else {
-    waiting_ += line;
-  }
+  const std::size_t before = waiting_.size();
+  append_line(entry, text_, waiting_);
+  if (waiting_.size() <= kWaitingMax) return;
+  waiting_.resize(before);
+  ++lost_;
 }
 
 // Up to PIPE_BUF bytes do not block once poll() said so, and are not torn by other writers.

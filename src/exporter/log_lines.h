@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string>
 
+#include "exporter/json_text.h"
 #include "exporter/sink.h"
 
 namespace headrace::exporter {
@@ -28,6 +29,7 @@ class LogLines : public Sink {
 
   int fd_;
   std::string waiting_;
+  JsonText text_;  // scratch of a line
   std::uint64_t lost_ = 0;
 };
 
