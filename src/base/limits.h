@@ -41,7 +41,7 @@ inline constexpr std::size_t kTranslatedEventBytes = 1u << 20;   // it must be w
 inline constexpr std::size_t kTranslatedAnswerBytes = 8u << 20;  // likewise a plain answer
 inline constexpr std::size_t kAnswerTailBytes = 4096;  // of a long answer, to find its usage in
 
-// -- HTTP/2, one connection (docs/design/0012-http2.md says where the numbers come from)
+// -- HTTP/2, one connection (docs/design/0014-http2.md says where the numbers come from)
 inline constexpr std::uint32_t kH2Streams = 100;     // that a client may have open; more: REFUSED
 inline constexpr std::size_t kH2HeadBytes = 64'000;  // decoded, 32 a field added; above: 431
 inline constexpr std::size_t kH2HeadBytesMost = 4 * kH2HeadBytes;  // then the connection ends

@@ -56,6 +56,9 @@ std::unique_ptr<Jsonl> Jsonl::open(const config::AuditOptions& options,
                                    Clock clock) {
   std::unique_ptr<Jsonl> sink(new Jsonl(options, clock));
   if (!sink->open_file(fault)) return nullptr;
+  // Room for all that may wait, and a batch of lines beyond; only what is used costs memory.
+  constexpr std::size_t kBatch = 256 * 1024;
+  sink->waiting_.reserve(base::limits::kAuditBacklogBytes + kBatch);
   return sink;
 }
 
