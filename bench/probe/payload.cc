@@ -127,9 +127,8 @@ RequestCheck::RequestCheck(std::string_view model) : model_(model), start_(reque
 
 std::uint64_t RequestCheck::operator()(std::string_view body) {
   if (body.substr(0, start_.size()) != start_) {
-    die("a request body arrived corrupt or for another model: %.*s",
-        static_cast<int>(std::min(body.size(), start_.size())),
-        body.data());
+    const std::string begins(body.substr(0, start_.size()));
+    die("a request body arrived corrupt or for another model: %s", begins.c_str());
   }
   const std::uint64_t id = read_fixed_hex(body.substr(start_.size()), kIdDigits);
   const bool stream = body.find(R"("stream":true)") != std::string_view::npos;

@@ -59,7 +59,8 @@ class Reader {
       if (at_ >= text_.size() || text_[at_] != '"') return fail();
       std::string name = string();
       if (!take(':')) return fail();
-      value.members.emplace_back(std::move(name), read());
+      value.names.push_back(std::move(name));
+      value.items.push_back(read());
     } while (ok_ && take(','));
     return take('}') ? value : fail();
   }
@@ -233,9 +234,8 @@ class Listener {
 }  // namespace
 
 const Json& Json::at(std::string_view name) const {
-  const auto found = std::find_if(
-      members.begin(), members.end(), [&](const auto& member) { return member.first == name; });
-  return found == members.end() ? kNothing : found->second;
+  const auto found = std::find(names.begin(), names.end(), name);
+  return found == names.end() ? kNothing : items[static_cast<std::size_t>(found - names.begin())];
 }
 
 const Json& Json::at(std::size_t index) const {

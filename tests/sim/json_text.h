@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "answer_plan.h"
@@ -17,8 +16,8 @@ struct Json {
 
   Kind kind = Kind::absent;
   std::string text;  // a string's value; a number or a boolean as written
-  std::vector<Json> items;
-  std::vector<std::pair<std::string, Json>> members;
+  std::vector<std::string> names;  // of an object's members, in order
+  std::vector<Json> items;         // the members, or the elements of an array
 
   const Json& at(std::string_view name) const;  // absent where there is none
   const Json& at(std::size_t index) const;
