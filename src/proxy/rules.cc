@@ -11,6 +11,11 @@ const std::shared_ptr<const meter::PriceTable>& no_prices() {
   return kNone;
 }
 
+std::shared_ptr<const meter::PriceTable> or_none(std::shared_ptr<const meter::PriceTable> prices) {
+  if (prices != nullptr) return prices;
+  return no_prices();
+}
+
 // What the price table calls a provider.
 base::Bytes price_name(const config::Provider& provider, const meter::PriceTable& prices) {
   if (provider.price_as == config::kNoPrices) return {};
@@ -28,7 +33,7 @@ Rules::Rules(config::Snapshot configured,
     : snapshot(std::move(configured)),
       admission(snapshot, registries.limits),
       health(snapshot, registries.health),
-      prices_(prices != nullptr ? std::move(prices) : no_prices()) {
+      prices_(or_none(std::move(prices))) {
   for (const config::Provider& provider : snapshot.providers) {
     dialects_.push_back(dialect::find_dialect(provider.dialect));
     HEADRACE_ASSERT(dialects_.back() != nullptr);  // checked with the configuration

@@ -53,6 +53,18 @@ std::vector<Record> one_of_each() {
 
 }  // namespace
 
+// The thread sanitizer brings a `new` of its own, which cannot be replaced: there nothing is
+// counted.
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define HEADRACE_NEW_IS_TAKEN
+#endif
+#endif
+
+#ifdef HEADRACE_NEW_IS_TAKEN
+constexpr bool kCounted = false;
+#else
+constexpr bool kCounted = true;
 // Not inlined, or the compiler takes free() and new for a mismatched pair.
 [[gnu::noinline]] void* operator new(std::size_t size) {
   ++allocations;
@@ -66,6 +78,7 @@ std::vector<Record> one_of_each() {
 [[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept {
   std::free(memory);
 }
+#endif
 
 TEST_CASE("records of another version or kind are left alone") {
   const Names names = some_names();
@@ -113,7 +126,7 @@ TEST_CASE("a record like one that was seen allocates nothing") {
   }
   CHECK(allocations == before);
   const std::string seen(100, 'x');  // the counter counts
-  CHECK(allocations > before);
+  CHECK((!kCounted || allocations > before));
 }
 
 TEST_CASE("whatever bytes a record holds, the text is valid and its size bounded") {
