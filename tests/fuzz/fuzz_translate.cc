@@ -153,8 +153,10 @@ void check_stream(Family provider, std::uint8_t choice, Bytes stream) {
   (void)dialect::scan_chat_event(stream, scratch.get(), scan);
   (void)dialect::scan_message_event(stream, scratch.get(), scan);
   const dialect::Dialect& row = dialect::anthropic_dialect();
-  (void)row.classify_event(stream, scratch.get());
-  (void)row.ends_stream(stream);
+  const api::EventTable& events = dialect::answers_of(row, dialect::Call::chat).events;
+  (void)events.classify(stream, scratch.get());
+  (void)events.ends_stream(stream);
+  (void)events.may_fail(stream);
 }
 
 }  // namespace

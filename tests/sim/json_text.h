@@ -15,7 +15,7 @@ struct Json {
   enum class Kind : std::uint8_t { absent, null, boolean, number, string, array, object };
 
   Kind kind = Kind::absent;
-  std::string text;  // a string's value; a number or a boolean as written
+  std::string text;                // a string's value; a number or a boolean as written
   std::vector<std::string> names;  // of an object's members, in order
   std::vector<Json> items;         // the members, or the elements of an array
 
