@@ -44,7 +44,7 @@ struct Outputs {
 class Exporter {
  public:
   static constexpr std::chrono::milliseconds kBusyPoll{20};
-  static constexpr std::chrono::milliseconds kIdlePoll{500};
+  static constexpr std::chrono::milliseconds kIdlePoll{300};
 
   struct Worker {
     telemetry::RecordRing* ring = nullptr;
