@@ -6,6 +6,11 @@
 #include "exporter/process_stats.h"
 
 namespace headrace::exporter {
+namespace {
+
+constexpr std::size_t kCrowd = 4096;  // records of one look
+
+}  // namespace
 
 Exporter::Exporter(std::vector<Worker> workers, const BuildInfo& build, Outputs outputs)
     : workers_(std::move(workers)), outputs_(std::move(outputs)) {
@@ -115,7 +120,14 @@ void Exporter::run() {
   std::unique_lock lock(mutex_);
   std::chrono::milliseconds nap = kIdlePoll;
   while (!stopping_) {
-    nap = drain_locked() != 0 ? kBusyPoll : std::min(nap * 2, kIdlePoll);
+    const std::size_t drained = drain_locked();
+    // So much came that more will be there already: only a scrape may come between.
+    if (drained > kCrowd) {
+      lock.unlock();
+      lock.lock();
+      continue;
+    }
+    nap = drained != 0 ? kBusyPoll : std::min(nap * 2, kIdlePoll);
     stop_requested_.wait_for(lock, nap, [this] { return stopping_; });
   }
   drain_locked();
