@@ -377,6 +377,8 @@ void H2Conn::on_error(base::Error error) {
 // answer may be asked again on a new one; so may what never got onto the wire of any.
 void H2Conn::fail(base::Error error) {
   const bool was_open = state_ == State::open;
+  // Asked before: closing may be done at once, and on_closed is due all the same.
+  const bool was_closed = socket_.is_closed();
   retire();
   for (CallList* list : {&running_, &waiting_}) {
     while (H2Call* call = list->front()) {
@@ -388,7 +390,7 @@ void H2Conn::fail(base::Error error) {
     }
   }
   tell_failed();
-  if (socket_.is_closed()) pool_.bury(*this);
+  if (was_closed) pool_.bury(*this);
 }
 
 void H2Conn::retire() {

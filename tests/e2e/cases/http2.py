@@ -120,3 +120,10 @@ def nghttpd_upstream(scene):
     for _ in range(3):
         answer = scene.ask(gateway)
         equal((answer.status, answer.body == text), (200, True), "the answer")
+
+
+@case("an HTTP/2 provider that cannot be reached costs a request, not the gateway", every_backend=True)
+def nobody_upstream(scene):
+    gateway = gateway_over_h2(scene, f"http://127.0.0.1:{free_port()}/v1")
+    for _ in range(5):
+        equal(scene.ask(gateway).status, 502, "the status")
