@@ -227,17 +227,32 @@ void Exchange::encode() {
 }
 
 void Exchange::acquire() {
-  if (attempts_ != UINT8_MAX) ++attempts_;
+  const bool waited = files_deadline_ != 0;
+  if (!waited && attempts_ != UINT8_MAX) ++attempts_;
   const base::Nanos connect_timeout =
       std::min(route_->connect_timeout, total_deadline_ - shop_.io.now());
   if (connect_timeout <= 0) return fail(base::upstream_error(Errc::total_timeout));
   base::Result<upstream::Call*> conn =
       shop_.pool.call(*live_->origins[target().provider], connect_timeout, fresh_);
-  if (!conn) return fail(conn.error());
+  if (!conn) {
+    if (conn.error().code == Errc::out_of_files && wait_for_files()) return;
+    files_deadline_ = 0;
+    return fail(conn.error());
+  }
+  files_deadline_ = 0;
   attempt_.start(**conn, std::move(request_));
   if (attempts_ == 1) overhead_ = shop_.io.clock() - shop_.io.now();
   phase_ = Phase::awaiting;
   advance();
+}
+
+// A burst of clients that are about to be turned away may hold every descriptor for a moment.
+bool Exchange::wait_for_files() {
+  const base::Nanos now = shop_.io.now();
+  if (files_deadline_ == 0) files_deadline_ = now + limits::kFilesPatience;
+  if (now >= files_deadline_) return false;
+  shop_.io.timers().schedule(timer_, now + limits::kFilesPause);
+  return true;
 }
 
 // Sets the timer to the nearest deadline. Activity only moves the idle deadline on; the timer finds
@@ -261,6 +276,7 @@ void Exchange::on_timer() {
   const base::Nanos now = shop_.io.now();
   const Attempt::Stamps& stamps = attempt_.stamps();
   base::Error error{};
+  if (phase_ == Phase::acquiring) return advance();  // there may be descriptors now
   if (phase_ == Phase::waiting) {
     if (now < std::min(wake_at_, total_deadline_)) return watch();
     const route::Step step = plan_->after_wait(now);

@@ -93,6 +93,7 @@ class Exchange final : public AttemptOwner {
   void keep_request(const api::ChatRequest& request);
   std::uint32_t usable_targets() const;
   void follow(const route::Step& step);
+  bool wait_for_files();
   void watch();
 
   // -- encode.cc: the request in the provider's words
@@ -165,7 +166,8 @@ class Exchange final : public AttemptOwner {
   std::uint16_t status_ = 0;
   base::Nanos began_ = 0;
   base::Nanos overhead_ = 0;
-  base::Nanos wake_at_ = 0;  // Phase::waiting
+  base::Nanos wake_at_ = 0;         // Phase::waiting
+  base::Nanos files_deadline_ = 0;  // while acquiring waits for a descriptor
   base::Nanos total_deadline_ = base::kNever;
   std::uint64_t used_tokens_ = 0;  // over all attempts
 };
