@@ -196,16 +196,51 @@ void put_part(JsonText& out, const Part& part, const Dictionary* names) {
     out.key("cost_picodollars").number(record.cost_picodollars);
   }
   out.key("events").number(record.events);
-  out.key("bytes_in").number(record.bytes_in);
+  if (record.kind == RecordKind::request) out.key("bytes_in").number(record.bytes_in);
   out.key("bytes_out").number(record.bytes_out);
   put_phases(out, record);
 }
 
-void put_attempt(JsonText& out, const Part& part, const Dictionary* names) {
+bool same_result(const Record& one, const Record& other) {
+  return one.target == other.target && one.provider == other.provider &&
+         one.upstream_status == other.upstream_status && one.error == other.error &&
+         one.blame == other.blame;
+}
+
+bool same_use(const Record& one, const Record& other) {
+  return std::equal(std::begin(one.tokens), std::end(one.tokens), std::begin(other.tokens)) &&
+         one.price_row == other.price_row && one.cost_picodollars == other.cost_picodollars &&
+         one.events == other.events && one.bytes_out == other.bytes_out;
+}
+
+bool same_times(const Record& one, const Record& other) {
+  return one.upstream_wait_ns == other.upstream_wait_ns &&
+         std::all_of(std::begin(kPhases), std::end(kPhases), [&](const Phase& phase) {
+           return one.*phase.member == other.*phase.member ||
+                  phase.member == &Record::head_complete_ns;
+         });
+}
+
+// The request's record speaks of its last attempt, and sums up over all of them: where there was
+// one only, nothing need be said twice.
+bool is_told(const Part& attempt, const Entry& entry) {
+  if (!entry.request || entry.attempts.size() != 1) return false;
+  const Record& told = entry.request->record;
+  const Record& record = attempt.record;
+  return told.attempts == 1 && !attempt.text && same_result(record, told) &&
+         same_use(record, told) && same_times(record, told);
+}
+
+void put_attempt(JsonText& out, const Part& part, const Entry& entry) {
   out.begin_object();
   out.key("sequence").number(part.record.sequence);
   out.key("attempt").number(std::uint32_t{part.record.attempt});
-  put_part(out, part, names);
+  if (is_told(part, entry)) {
+    put_hex(out, "span_id", part.record.span_id);
+    put_flags(out, part.record.flags);
+  } else {
+    put_part(out, part, entry.names);
+  }
   out.end_object();
 }
 
@@ -231,7 +266,7 @@ void append_line(const Entry& entry, JsonText& out, std::string& lines) {
     out.key("attempts_made").number(std::uint32_t{first.attempts});
   }
   out.key("attempts").begin_list();
-  for (const Part& attempt : entry.attempts) put_attempt(out, attempt, entry.names);
+  for (const Part& attempt : entry.attempts) put_attempt(out, attempt, entry);
   out.end_list().end_object().move_line(lines);
 }
 

@@ -12,7 +12,13 @@
 namespace headrace::policy {
 namespace {
 
-constexpr Bytes kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+// Of which characters keys are made.
+constexpr std::array<bool, 256> kAlphabet = [] {
+  std::array<bool, 256> alphabet{};
+  for (const char c : Bytes("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"))
+    alphabet[static_cast<unsigned char>(c)] = true;
+  return alphabet;
+}();
 
 // Stands for whatever is not worth hashing, at any length.
 constexpr std::array<char, kKeyBytesMost> kNothing = {};
@@ -105,8 +111,9 @@ std::string to_hex(const Digest& digest) {
 // -- the request
 
 bool is_well_formed_key(Bytes key) {
-  return key.size() >= kKeyBytesLeast && key.size() <= kKeyBytesMost &&
-         key.find_first_not_of(kAlphabet) == Bytes::npos;
+  bool well_formed = key.size() >= kKeyBytesLeast && key.size() <= kKeyBytesMost;
+  for (const char c : key) well_formed &= kAlphabet[static_cast<unsigned char>(c)];
+  return well_formed;
 }
 
 PresentedKey present_key(const http::Fields& fields, Bytes head) {

@@ -190,7 +190,8 @@ void Control::start_exporter(const std::string& backend_reason) {
                                     {"io_backend_reason", backend_reason}},
       exporter::Outputs{.sinks = journal_->take_sinks(),
                         .required = current().audit.required,
-                        .rings_outlive_us = journal_->rings_outlive_us()});
+                        .rings_outlive_us = journal_->rings_outlive_us()},
+      fleet_->bell());
   exporter_->learn(book_->dictionary());
   exporter_->reloaded(true, unix_now());
   exporter_thread_ = std::thread([this] {

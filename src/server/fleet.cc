@@ -177,6 +177,7 @@ void Fleet::run(std::size_t index,
     options.refusals_max = options_.refusals_max;
     options.pool.connections_max = options_.upstreams_max;
     if (options_.io.tiny) options.pool.idle_per_origin = 1;
+    options.bell = bell_.get();
     Worker worker(bundle->io(), member.ring, member.counters, options);
     worker.use(rules);
     for (const WorkerListener& listener : listeners)

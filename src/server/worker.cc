@@ -46,7 +46,8 @@ Worker::Worker(io::Io& io,
       pool_(io, options.pool),
       shop_(
           io, pool_, records, options.seed, options.id, options.clients_max + options.refusals_max),
-      clients_max_(options.clients_max) {
+      clients_max_(options.clients_max),
+      bell_(options.bell) {
   io_.set_wake_owner(this);
   shop_.sequence = options.first_sequence;
   publish_counters();  // who is ready is also alive: the first turn may be a while
@@ -226,6 +227,7 @@ void Worker::publish_counters() {
   out.client_buffers_free.set(clients.free_count());
   out.upstream_buffers.set(upstreams.total());
   out.upstream_buffers_free.set(upstreams.free_count());
+  if (bell_ != nullptr && shop_.records.crowded()) bell_->ring();
 }
 
 }  // namespace headrace::server

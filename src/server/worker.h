@@ -15,6 +15,7 @@
 #include "proxy/workshop.h"
 #include "server/listener.h"
 #include "telemetry/counters.h"
+#include "telemetry/doorbell.h"
 #include "telemetry/ring.h"
 #include "upstream/pool.h"
 
@@ -27,6 +28,7 @@ struct WorkerOptions {
   std::size_t clients_max = base::limits::kClientConnections;
   std::size_t refusals_max = 64;  // connections beyond them that are told so and may linger
   upstream::PoolOptions pool;
+  telemetry::Doorbell* bell = nullptr;  // of who reads its records; outlives it
 };
 
 class Worker final : public io::WakeOwner, public AcceptOwner, public proxy::ClientConnOwner {
@@ -81,6 +83,7 @@ class Worker final : public io::WakeOwner, public AcceptOwner, public proxy::Cli
   upstream::Pool pool_;
   proxy::Workshop shop_;
   const std::size_t clients_max_;
+  telemetry::Doorbell* const bell_;  // null: nobody sleeps
   ClientList clients_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::vector<std::unique_ptr<proxy::Live>> lives_;  // the last one is current
