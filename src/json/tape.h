@@ -205,9 +205,13 @@ std::array<Value, Names.size()> pick(Value object) {
   Value key;
   Value value;
   while (members.next(key, value)) {
-    // Unrolled: no loop over the names is left.
+    // Unrolled: no loop over the names is left, and most of them differ in size.
+    const Bytes name = key.body();
+    const bool escaped = key.escaped();
     [&]<std::size_t... I>(std::index_sequence<I...>) {
-      (void)((key.reads(Names[I]) && (values[I] = value, true)) || ...);
+      (void)(((escaped ? key.reads(Names[I]) : same_name(name, Names[I])) &&
+              (values[I] = value, true)) ||
+             ...);
     }(std::make_index_sequence<Names.size()>());
   }
   return values;

@@ -401,7 +401,12 @@ void Exchange::refuse(base::Error error, const api::ErrorDetail& detail) {
   reply_error(error);
 }
 
+void Exchange::on_sends_left() {
+  advance();
+}
+
 void Exchange::on_client_gone(base::Error why) {
+  if (phase_ == Phase::settling) return advance();  // it had its answer
   error_ = why;
   told_all_ = false;
   if (attempt_.running()) {
@@ -419,6 +424,7 @@ void Exchange::on_client_gone(base::Error why) {
 }
 
 void Exchange::on_drain_end() {
+  if (phase_ == Phase::settling) return advance();
   attempt_.stop();
   fail(base::gateway_error(Errc::draining));
 }

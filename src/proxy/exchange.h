@@ -22,7 +22,7 @@
 
 namespace headrace::proxy {
 
-class Exchange final : public AttemptOwner {
+class Exchange final : public AttemptOwner, public io::AfterSendsOwner {
  public:
   // `began`: when the first byte of the request was reaped.
   Exchange(Workshop& shop, Client& client, base::Nanos began);
@@ -49,6 +49,7 @@ class Exchange final : public AttemptOwner {
   void on_attempt_refused(Attempt& attempt) override;
   void on_attempt_failed(Attempt& attempt, base::Error error) override;
 
+  void on_sends_left() override;
   void on_timer();
 
  private:
