@@ -24,9 +24,10 @@ namespace headrace::json {
 struct Node {
   static constexpr std::uint32_t kEscaped = 1u << 31;
 
-  std::uint32_t begin = 0;
-  std::uint32_t size = 0;
-  std::uint32_t link = 0;  // nodes from here to the one behind its insides; kEscaped: has escapes
+  // Without values of their own: a tape on the stack is not filled twice.
+  std::uint32_t begin;
+  std::uint32_t size;
+  std::uint32_t link;  // nodes from here to the one behind its insides; kEscaped: has escapes
 
   const Node* next() const { return this + (link & ~kEscaped); }
   bool escaped() const { return (link & kEscaped) != 0; }
