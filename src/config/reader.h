@@ -36,6 +36,7 @@ class Reader {
   // -- the parts with structure
   void read_listens(const TreeNode* node, Snapshot& snapshot);
   void read_listen(const TreeNode& node, const std::string& path, Snapshot& snapshot);
+  void read_tls_certificates(const TreeNode& node, const std::string& path, Listen& listen);
   void read_providers(const TreeNode& node, Snapshot& snapshot);
   void read_provider(const Entry& entry, Snapshot& snapshot);
   void read_routes(const TreeNode& node, Snapshot& snapshot);

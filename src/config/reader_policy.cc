@@ -236,6 +236,7 @@ void Reader::check_access(const TreeNode& root, const Snapshot& snapshot) {
   for (const Listen& listen : snapshot.listen) {
     const auto address = net::parse_address(listen.address);
     if (!address || net::is_loopback(address.value())) continue;
+    if (!listen.client_ca_file.empty()) continue;  // not whoever connects: who has a certificate
     const TreeNode* place = root.find("listen");
     tell(place == nullptr ? absent : *place,
          "listen",

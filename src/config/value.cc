@@ -207,6 +207,7 @@ std::string assign(const Key& key, const std::string& text, Place& at) {
       return assign_base_url(text, slot, *at.provider);
     case Kind::section:
     case Kind::listens:
+    case Kind::tls_certificates:
     case Kind::providers:
     case Kind::routes:
     case Kind::targets:

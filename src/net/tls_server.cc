@@ -82,6 +82,9 @@ std::string TlsServer::add(const TlsServerOptions::Certificate& files, std::stri
   settings_.push_back(settings);
   SSL_CTX_set_min_proto_version(settings, TLS1_2_VERSION);
   SSL_CTX_set_max_proto_version(settings, TLS1_3_VERSION);
+  // What HTTP/2 allows with TLS 1.2 (RFC 9113 section 9.2): forward secrecy, sealed records.
+  const int strict = SSL_CTX_set_strict_cipher_list(settings, "ECDHE+AESGCM:ECDHE+CHACHA20");
+  HEADRACE_ASSERT(strict == 1);
   SSL_CTX_set_early_data_enabled(settings, 0);
   SSL_CTX_set_session_cache_mode(settings, SSL_SESS_CACHE_OFF);  // tickets carry everything
   SSL_CTX_set_tlsext_servername_callback(settings, choose_certificate);

@@ -16,8 +16,12 @@ using base::Errc;
 ClientConn::ClientConn(Workshop& shop,
                        ClientConnOwner& owner,
                        const config::Limits& limits,
-                       config::HalfClose half_close)
-    : shop_(shop), owner_(owner), limits_(limits), half_close_(half_close), socket_(*this) {
+                       const config::Listen& terms)
+    : shop_(shop),
+      owner_(owner),
+      limits_(limits),
+      half_close_(terms.half_close),
+      stream_(shop.io, *this) {
   timer_.bind<&ClientConn::on_timer>(*this);
   stall_timer_.bind<&ClientConn::on_stall_timer>(*this);
   parser_.reset();
@@ -30,10 +34,21 @@ ClientConn::~ClientConn() {
   HEADRACE_ASSERT(exchange_ == nullptr);
 }
 
-void ClientConn::start(int fd) {
-  shop_.io.adopt(socket_, fd, io::Side::client);
-  shop_.io.recv_start(socket_);
+void ClientConn::start(int fd, const net::TlsServer* tls) {
+  if (tls == nullptr) {
+    stream_.adopt(fd, io::Side::client);
+  } else {
+    shaking_ = true;
+    stream_.adopt(fd, io::Side::client, *tls);
+  }
+  stream_.recv_start();
   arm_timer(shop_.io.now() + limits_.keep_alive_timeout);
+}
+
+// TLS only: the handshake is through.
+void ClientConn::on_connected(base::Status) {
+  shaking_ = false;
+  ++(stream_.resumed() ? shop_.tally.tls_resumed : shop_.tally.tls_full);
 }
 
 // -- reading
@@ -55,7 +70,7 @@ void ClientConn::on_data(io::Slice slice) {
     case Phase::lingering:
       lingered_bytes_ += slice.size();
       if (lingered_bytes_ > limits::kLingerBytes) {  // what is dropped must not look like the end
-        close(socket_.queued_bytes() == 0 ? io::CloseHow::orderly : io::CloseHow::abort);
+        close(stream_.queued_bytes() == 0 ? io::CloseHow::orderly : io::CloseHow::abort);
       }
       return;
     case Phase::closing:
@@ -147,7 +162,7 @@ void ClientConn::accept_head(const http::RequestHead& head, base::Bytes text) {
   phase_ = Phase::body;
   if (framing_.done()) return;
   arm_timer(body_since_ + limits_.body_grace);
-  if (head.expect_continue) shop_.io.send_copy(socket_, "HTTP/1.1 100 Continue\r\n\r\n");
+  if (head.expect_continue) stream_.send_copy("HTTP/1.1 100 Continue\r\n\r\n");
 }
 
 // True when the slice was used up or the body ended in it; false when the request was refused.
@@ -187,7 +202,7 @@ void ClientConn::hold_pipelined(io::Slice slice) {
   io::push_compact(
       pipelined_, std::move(slice), shop_.io.blocks(), shop_.io.receive_pool(io::Side::client));
   if (pipelined_.bytes() > limits::kPipelinedBytes) {
-    shop_.io.pause(socket_, io::kPausePipeline);
+    stream_.pause(io::kPausePipeline);
   }
 }
 
@@ -205,12 +220,12 @@ void ClientConn::read_pipelined() {
   while (phase_ == Phase::idle || phase_ == Phase::head || phase_ == Phase::body) {
     if (pipelined_.empty()) break;
     // A client that asks without reading answers waits for its own answers.
-    if (socket_.queued_bytes() > limits::kPauseBytes) return;
+    if (stream_.queued_bytes() > limits::kPauseBytes) return;
     io::Slice slice = pipelined_.pop();
     read(std::move(slice));
   }
   if (pipelined_.bytes() <= limits::kPipelinedBytes) {
-    shop_.io.resume(socket_, io::kPausePipeline);
+    stream_.resume(io::kPausePipeline);
   }
   if (eof_seen_ && pipelined_.empty() && phase_ != Phase::exchange) on_eof();
 }
@@ -248,7 +263,7 @@ void ClientConn::begin(const api::AnswerHead& head, io::Slice first) {
   HEADRACE_ASSERT(writer.ok());
 
   if (first.empty()) {
-    shop_.io.send_copy(socket_, writer.written());
+    stream_.send_copy(writer.written());
     return;
   }
   char size_line[24];
@@ -259,7 +274,7 @@ void ClientConn::begin(const api::AnswerHead& head, io::Slice first) {
   }
   const std::size_t wanted = writer.size() + size_line_bytes;
   if (first.headroom() < wanted) {
-    shop_.io.send_copy(socket_, writer.written());
+    stream_.send_copy(writer.written());
     body(std::move(first));
     return;
   }
@@ -271,8 +286,8 @@ void ClientConn::begin(const api::AnswerHead& head, io::Slice first) {
     first.grow_back(2);
     std::memcpy(first.data() + first.size() - 2, "\r\n", 2);
   }
-  shop_.io.send(socket_, std::move(first));
-  if (chunked_ && !closes_in_place) shop_.io.send_copy(socket_, "\r\n");
+  stream_.send(std::move(first));
+  if (chunked_ && !closes_in_place) stream_.send_copy("\r\n");
   arm_stall_timer();
 }
 
@@ -281,7 +296,7 @@ void ClientConn::body(io::Slice piece) {
   if (chunked_) {
     put_chunk(std::move(piece));
   } else {
-    shop_.io.send(socket_, std::move(piece));
+    stream_.send(std::move(piece));
   }
   arm_stall_timer();
 }
@@ -304,21 +319,21 @@ void ClientConn::put_chunk(io::Slice piece) {
     piece.grow_front(line_bytes);
     std::memcpy(piece.data(), line, line_bytes);
   } else {
-    shop_.io.send_copy(socket_, {line, line_bytes});
+    stream_.send_copy({line, line_bytes});
   }
   if (piece.tailroom() >= 2) {
     piece.grow_back(2);
     std::memcpy(piece.data() + piece.size() - 2, "\r\n", 2);
-    shop_.io.send(socket_, std::move(piece));
+    stream_.send(std::move(piece));
   } else {
-    shop_.io.send(socket_, std::move(piece));
-    shop_.io.send_copy(socket_, "\r\n");
+    stream_.send(std::move(piece));
+    stream_.send_copy("\r\n");
   }
 }
 
 void ClientConn::finish() {
   HEADRACE_ASSERT(answer_begun_);
-  if (chunked_) shop_.io.send_copy(socket_, "0\r\n\r\n");
+  if (chunked_) stream_.send_copy("0\r\n\r\n");
 }
 
 void ClientConn::abort() {
@@ -367,7 +382,7 @@ void ClientConn::reply_bare(base::Error error, const api::ErrorDetail& detail) {
   head.content_length = said.size();
   head.fields = "content-type: application/json\r\nretry-after: 1\r\n";
   begin(head, {});
-  shop_.io.send_copy(socket_, said);
+  stream_.send_copy(said);
   answer_begun_ = false;
   linger();
 }
@@ -383,14 +398,14 @@ void ClientConn::turn_away() {
 void ClientConn::on_sent() {
   progress_at_ = shop_.io.now();
   if (phase_ == Phase::lingering) {
-    if (socket_.queued_bytes() == 0) await_client_end();
+    if (stream_.queued_bytes() == 0) await_client_end();
     return;
   }
   if (exchange_ != nullptr) {
     exchange_->on_client_progress();
   } else if (!pipelined_.empty()) {
     read_pipelined();
-  } else if (eof_seen_ && socket_.queued_bytes() == 0 && phase_ != Phase::closing) {
+  } else if (eof_seen_ && stream_.queued_bytes() == 0 && phase_ != Phase::closing) {
     close(io::CloseHow::orderly);
   }
 }
@@ -403,7 +418,7 @@ void ClientConn::arm_stall_timer() {
 }
 
 void ClientConn::on_stall_timer() {
-  if (socket_.queued_bytes() == 0 || phase_ == Phase::closing) return;
+  if (stream_.queued_bytes() == 0 || phase_ == Phase::closing) return;
   const base::Nanos deadline = progress_at_ + limits_.write_stall_timeout;
   if (deadline > shop_.io.now()) {
     shop_.io.timers().schedule(stall_timer_, deadline);
@@ -416,7 +431,7 @@ void ClientConn::on_stall_timer() {
 void ClientConn::on_timer() {
   switch (phase_) {
     case Phase::idle:
-      if (socket_.queued_bytes() != 0) {  // not idle: it still takes its last answer, or stalls
+      if (stream_.queued_bytes() != 0) {  // not idle: it still takes its last answer, or stalls
         arm_timer(shop_.io.now() + limits_.keep_alive_timeout);
         return;
       }
@@ -460,17 +475,19 @@ void ClientConn::on_eof() {
   if (exchange_ != nullptr) {
     // A FIN would end the body of an HTTP/1.0 answer well, and a client that half-closes still
     // reads.
-    const bool owes = answer_begun_ || socket_.queued_bytes() != 0;
+    const bool owes = answer_begun_ || stream_.queued_bytes() != 0;
     close(owes ? io::CloseHow::abort : io::CloseHow::orderly);
     exchange_->on_client_gone(base::client_error(Errc::client_closed));
     return;
   }
   // What is still queued is sent first; on_sent() closes then.
-  socket_.prompt_sent = true;
-  if (socket_.queued_bytes() == 0) close(io::CloseHow::orderly);
+  stream_.set_prompt_sent(true);
+  if (stream_.queued_bytes() == 0) close(io::CloseHow::orderly);
 }
 
 void ClientConn::on_error(base::Error error) {
+  if (shaking_) ++shop_.tally.tls_failed;
+  shaking_ = false;
   if (phase_ == Phase::closing) return;
   close(io::CloseHow::orderly);
   error.code = Errc::client_closed;
@@ -479,7 +496,7 @@ void ClientConn::on_error(base::Error error) {
 }
 
 void ClientConn::drain() {
-  if (phase_ == Phase::idle && pipelined_.empty() && socket_.queued_bytes() == 0) {
+  if (phase_ == Phase::idle && pipelined_.empty() && stream_.queued_bytes() == 0) {
     close(io::CloseHow::orderly);
   } else if (phase_ == Phase::idle) {
     keep_alive_ = false;
@@ -514,10 +531,10 @@ void ClientConn::linger() {
   pipelined_.clear();
   phase_ = Phase::lingering;
   lingered_bytes_ = 0;
-  shop_.io.resume(socket_, io::kPausePipeline);
-  socket_.prompt_sent = true;
-  shop_.io.shutdown_after_send(socket_);
-  if (socket_.queued_bytes() == 0) {
+  stream_.resume(io::kPausePipeline);
+  stream_.set_prompt_sent(true);
+  stream_.shutdown_after_send();
+  if (stream_.queued_bytes() == 0) {
     await_client_end();
   } else {
     arm_stall_timer();
@@ -539,7 +556,7 @@ void ClientConn::close(io::CloseHow how) {
   shop_.io.timers().cancel(stall_timer_);
   gathered_head_.reset();
   pipelined_.clear();
-  shop_.io.close(socket_, how);
+  stream_.close(how);
 }
 
 void ClientConn::on_closed() {

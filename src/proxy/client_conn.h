@@ -17,6 +17,7 @@
 #include "http/h1_parser.h"
 #include "io/gather.h"
 #include "io/io.h"
+#include "net/stream.h"
 #include "proxy/client.h"
 #include "proxy/request_body.h"
 #include "proxy/workshop.h"
@@ -39,10 +40,10 @@ class ClientConn final : public io::SocketOwner, public Client {
   ClientConn(Workshop& shop,
              ClientConnOwner& owner,
              const config::Limits& limits,
-             config::HalfClose half_close);
+             const config::Listen& terms);
   ~ClientConn();
 
-  void start(int fd);
+  void start(int fd, const net::TlsServer* tls = nullptr);  // null: plain
   // The worker drains: an idle connection closes, a busy one after its answer.
   void drain();
   // One connection too many: the reply says so, nothing is read.
@@ -57,13 +58,13 @@ class ClientConn final : public io::SocketOwner, public Client {
   void body(io::Slice piece) override;
   void finish() override;
   void abort() override;
-  std::size_t queued_bytes() const override { return socket_.queued_bytes(); }
+  std::size_t queued_bytes() const override { return stream_.queued_bytes(); }
   // The exchange is settled and gone.
   void on_exchange_end() override;
   bool used_before() const override { return requests_ > 1; }
 
   // -- events
-  void on_connected(base::Status) override {}
+  void on_connected(base::Status status) override;
   void on_data(io::Slice slice) override;
   void on_eof() override;
   void on_error(base::Error error) override;
@@ -107,7 +108,7 @@ class ClientConn final : public io::SocketOwner, public Client {
   const config::HalfClose half_close_;
   std::array<char, 20> keep_alive_seconds_;  // as the keep-alive field says them
   std::size_t keep_alive_digits_ = 0;
-  io::Socket socket_;
+  net::Stream stream_;
   io::Timer timer_;        // of the phase: head, body, keep-alive, linger
   io::Timer stall_timer_;  // a client that does not read
   base::Nanos began_ = 0;  // the first byte of the request was reaped
@@ -120,6 +121,7 @@ class ClientConn final : public io::SocketOwner, public Client {
   bool chunked_ = false;
   bool eof_seen_ = false;
   bool reading_ = false;  // read() is on the stack: it goes on by itself
+  bool shaking_ = false;  // TLS: the handshake is not through
   std::uint64_t requests_ = 0;
   std::size_t lingered_bytes_ = 0;
   std::size_t body_received_ = 0;

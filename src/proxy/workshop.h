@@ -29,6 +29,9 @@ struct Live {
 struct Tally {
   std::uint64_t clients_accepted = 0;
   std::uint64_t clients_refused = 0;
+  std::uint64_t tls_full = 0;  // handshakes of clients
+  std::uint64_t tls_resumed = 0;
+  std::uint64_t tls_failed = 0;
   std::uint64_t requests = 0;
   std::uint64_t streams_open = 0;
   std::uint64_t stale_retries = 0;

@@ -179,8 +179,7 @@ void Fleet::run(std::size_t index,
     if (options_.io.tiny) options.pool.idle_per_origin = 1;
     Worker worker(bundle->io(), member.ring, member.counters, options);
     worker.use(rules);
-    for (const WorkerListener& listener : listeners)
-      worker.listen(listener.fd, listener.half_close);
+    for (const WorkerListener& listener : listeners) worker.listen(listener.fd, listener.terms);
     member.worker.store(&worker, std::memory_order_release);
     report({}, {});
     worker.run();
