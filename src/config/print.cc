@@ -88,6 +88,8 @@ void print_key(ClientKey& key, std::string& out) {
   print_section(section("keys.NAME"), "    ", {.key = &key}, out);
   if (!key.models.empty()) out += "    models:\n";
   for (const auto& model : key.models) out += "      - " + yaml_text(model) + "\n";
+  if (!key.certificates.empty()) out += "    certificates:\n";
+  for (const auto& each : key.certificates) out += "      - " + yaml_text(each) + "\n";
   if (!key.labels.empty()) out += "    labels:\n";
   for (const auto& label : key.labels) {
     out += "      " + yaml_text(label.name) + ": " + yaml_text(label.value) + "\n";
@@ -148,6 +150,7 @@ std::string_view type_name(Kind kind) {
     case Kind::keys:
       return "map";
     case Kind::models:
+    case Kind::certificates:
       return "list";
     case Kind::labels:
       return "map";

@@ -56,6 +56,10 @@ class Reader {
   void read_keys(const TreeNode& node, Snapshot& snapshot);
   void read_key(const Entry& entry, Snapshot& snapshot);
   void read_models(const TreeNode& node, const std::string& path, ClientKey& key);
+  void read_certificates(const TreeNode& node,
+                         const std::string& path,
+                         const Snapshot& snapshot,
+                         ClientKey& key);
   void read_labels(const TreeNode& node, const std::string& path, ClientKey& key);
 
   // -- what one value alone cannot show

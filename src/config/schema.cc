@@ -360,8 +360,12 @@ constexpr Key kClientKeyKeys[] = {
      .kind = Kind::key_hash,
      .slot = [](Place& at) -> Slot { return &at.key->hash; },
      .help = "HMAC-SHA256 of the key under `key_secret`: 64 hex digits, as `headrace key new` "
-             "prints them.",
-     .required = true},
+             "prints them. Empty: it goes by `certificates` alone."},
+    {.name = "certificates",
+     .kind = Kind::certificates,
+     .help = "Certificates of clients that stand for this key (`listen[].client_ca_file`): a list "
+             "of `sha256:FINGERPRINT`, `dns:NAME` and `uri:URI`, the latter two of the "
+             "certificate's alternative names."},
     {.name = "models",
      .kind = Kind::models,
      .help = "The models it may ask for: exact, or patterns with `*`. Without: all."},

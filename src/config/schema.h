@@ -39,6 +39,7 @@ enum class Kind : std::uint8_t {
   keys,              // a map from name to key
   models,            // a list of models
   labels,            // a map from name to text
+  certificates,      // a list of names of clients' certificates
 };
 
 // The objects that a section's keys fill. Only those of the section at hand are set.

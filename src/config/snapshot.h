@@ -137,7 +137,8 @@ struct Label {
 // A key that we gave to a client, known only by its keyed hash.
 struct ClientKey {
   std::string name;
-  std::string hash;                       // HMAC-SHA256 under Snapshot::key_secret, 64 hex digits
+  std::string hash;  // HMAC-SHA256 under Snapshot::key_secret, 64 hex digits; empty: by certificate
+  std::vector<std::string> certificates;  // of its holder, as net::PeerCertificate names them
   std::vector<std::string> models;        // exact or globs; empty: all
   std::uint32_t requests_per_minute = 0;  // 0: no limit, for each of the three
   std::uint32_t tokens_per_minute = 0;

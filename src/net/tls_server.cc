@@ -14,6 +14,8 @@
 namespace headrace::net {
 namespace {
 
+constexpr std::uint32_t kTicketSeconds = 3600;
+
 int choose_certificate(SSL* ssl, int*, void* server) {
   const char* name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
   if (name == nullptr) return SSL_TLSEXT_ERR_NOACK;
@@ -99,6 +101,9 @@ std::string TlsServer::ask_clients(const std::string& client_ca_file) {
   if (trust == nullptr) return fault;
   for (SSL_CTX* each : settings_) {
     SSL_CTX_set1_verify_cert_store(each, trust->store());
+    // A ticket stands for the certificate, which is not looked at again: not for long.
+    SSL_CTX_set_timeout(each, kTicketSeconds);
+    SSL_CTX_set_session_psk_dhe_timeout(each, kTicketSeconds);
     SSL_CTX_set_verify(each, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
   }
   return {};

@@ -49,6 +49,7 @@ void ClientConn::start(int fd, const net::TlsServer* tls) {
 void ClientConn::on_connected(base::Status) {
   shaking_ = false;
   ++(stream_.resumed() ? shop_.tally.tls_resumed : shop_.tally.tls_full);
+  certificate_ = stream_.peer_certificate();
 }
 
 // -- reading

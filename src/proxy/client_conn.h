@@ -10,6 +10,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 
 #include "api/error_body.h"
 #include "config/snapshot.h"
@@ -62,6 +63,7 @@ class ClientConn final : public io::SocketOwner, public Client {
   // The exchange is settled and gone.
   void on_exchange_end() override;
   bool used_before() const override { return requests_ > 1; }
+  const net::PeerCertificate* certificate() const override { return certificate_.get(); }
 
   // -- events
   void on_connected(base::Status status) override;
@@ -109,6 +111,7 @@ class ClientConn final : public io::SocketOwner, public Client {
   std::array<char, 20> keep_alive_seconds_;  // as the keep-alive field says them
   std::size_t keep_alive_digits_ = 0;
   net::Stream stream_;
+  std::unique_ptr<const net::PeerCertificate> certificate_;
   io::Timer timer_;        // of the phase: head, body, keep-alive, linger
   io::Timer stall_timer_;  // a client that does not read
   base::Nanos began_ = 0;  // the first byte of the request was reaped

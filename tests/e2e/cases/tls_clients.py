@@ -1,5 +1,7 @@
 """TLS towards clients: Python's ssl, curl, openssl, Node, httpx and h2load as clients that we did not write."""
 
+import hashlib
+import hmac
 import json
 import shutil
 import socket
@@ -251,6 +253,30 @@ def mutual(scene):
             pass
     handshakes(gateway, full=1, failed=4)
     equal(len(upstream.requests), 1, "requests upstream")
+
+
+@case("a certificate stands for its key: by fingerprint or name, without a word in the head", every_backend=True)
+def certified(scene):
+    certificates = house(scene)
+    for name, names in (("voice", "URI:spiffe://lab/voice,DNS:x.test"), ("web", "DNS:web.test"), ("pinned", "DNS:y.test"), ("nobody", "DNS:z.test")):
+        certificates.issue(name, names=names, usage="clientAuth")
+    secret, shown_key = "the-secret-of-the-suite-0123456789", "hr-web-0123456789abcdefghijklmn"
+    digest = hmac.new(secret.encode(), shown_key.encode(), hashlib.sha256).hexdigest()
+    keys = {"voice": {"certificates": ["uri:spiffe://lab/voice"], "models": ["m"]},
+            "web": {"certificates": ["dns:web.test"], "hash": digest},
+            "pinned": {"certificates": [f"sha256:{certificates.fingerprint('pinned')}"], "rpm": 1}}
+    _, gateway, _ = pair(scene, certificates=certificates, listen={"client_ca_file": str(certificates.authority)}, keys=keys, key_secret=secret)
+
+    def status(name, key=None, **more):
+        return scene.ask(gateway, tls=certificates.client(name), fields=[("authorization", key)] if key else (), **more).status
+
+    equal([status("voice"), status("web"), status("pinned"), status("nobody")], [200, 200, 200, 401], "without a word in the head")
+    equal((status("voice", model="other"), status("pinned")), (403, 429), "the bounds of the keys")
+    equal(status("voice", "Bearer"), 200, "an empty key, as SDKs send it")
+    equal([status(name, f"Bearer {shown_key}") for name in ("web", "nobody", "voice")], [200, 200, 401], "with a key in the head")
+    equal(status("web", "Bearer hr-unknown-0123456789abcdefghijk"), 401, "with a bad one")
+    gateway.wait_metric("headrace_key_requests_total", 3, key="voice")
+    gateway.wait_metric("headrace_key_requests_total", 3, key="web")
 
 
 @case("a slow client over TLS costs a bounded memory and gets every byte", every_backend=True)

@@ -38,11 +38,10 @@ TEST_CASE("terms are made where there are certificates, and nothing where there 
   CertificateHouse house;
   house.write("a", {.alt_names = "DNS:a.test"});
   house.write("b", {.alt_names = "DNS:b.test"});
-  const LoadOutcome outcome =
-      load_with(house,
-                "  - 127.0.0.1:1\n  - address: 127.0.0.1:2\n    tls_certificates:\n" +
-                    pair(house, "a") + pair(house, "b") +
-                    "    client_ca_file: " + house.authority_file() + "\n");
+  const LoadOutcome outcome = load_with(
+      house,
+      "  - 127.0.0.1:1\n  - address: 127.0.0.1:2\n    tls_certificates:\n" + pair(house, "a") +
+          pair(house, "b") + "    client_ca_file: " + house.authority_file() + "\n");
   CHECK(faults_of(outcome).empty());
   REQUIRE(outcome.ok());
   const auto& listen = outcome.snapshot->listen;
