@@ -14,7 +14,8 @@ std::vector<std::string> load_listen_tls(Snapshot& snapshot) {
     options.client_ca_file = listen.client_ca_file;
     for (const TlsCertificate& each : listen.tls_certificates)
       options.certificates.push_back({each.certificate, each.key});
-    options.protocols = {"http/1.1", "http/1.0"};
+    if (listen.http == ListenHttp::automatic) options.protocols.emplace_back("h2");
+    options.protocols.insert(options.protocols.end(), {"http/1.1", "http/1.0"});
     std::string fault;
     listen.tls = net::TlsServer::make(options, fault);
     if (listen.tls == nullptr) lines.push_back(indexed("listen", i) + ": " + fault);

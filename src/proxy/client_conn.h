@@ -1,5 +1,6 @@
-// One client connection, HTTP/1.1: takes requests apart, runs one exchange at a time in the order
-// in which the requests came, and frames the answers. It knows nothing of models or upstreams; the
+// One client connection. It speaks HTTP/1.1: takes requests apart, runs one exchange at a time in
+// the order in which the requests came, and frames the answers; or it finds that the client speaks
+// HTTP/2, and leaves that to its H2ClientConn. It knows nothing of models or upstreams; the
 // exchange knows nothing of framing. Owned by the worker's slab, one thread.
 //
 // A connection ends in one of three ways: orderly when the client is done, by lingering after an
@@ -65,6 +66,12 @@ class ClientConn final : public io::SocketOwner, public Client {
   bool used_before() const override { return requests_ > 1; }
   const net::PeerCertificate* certificate() const override { return certificate_.get(); }
 
+  // -- from its HTTP/2 half
+  net::Stream& stream() { return stream_; }
+  void arm_stall_timer();
+  // Everything is said: our half ends behind it, and the client's is waited for.
+  void linger();
+
   // -- events
   void on_connected(base::Status status) override;
   void on_data(io::Slice slice) override;
@@ -83,12 +90,14 @@ class ClientConn final : public io::SocketOwner, public Client {
     head,       // part of a request head is here
     body,       // the head was accepted, the body is coming
     exchange,   // the request is whole: the exchange runs
+    http2,      // see h2_
     lingering,  // the last answer is out or going out; input is dropped
     closing,
   };
 
   void read(io::Slice slice);
   bool read_head(io::Slice& slice);
+  bool read_preface(io::Slice& slice, base::Bytes text);
   bool read_body(io::Slice& slice);
   void accept_head(const http::RequestHead& head, base::Bytes text);
   void run();
@@ -99,10 +108,11 @@ class ClientConn final : public io::SocketOwner, public Client {
   void read_pipelined();
   void put_chunk(io::Slice piece);
   void arm_timer(base::Nanos deadline) { shop_.io.timers().schedule(timer_, deadline); }
-  void arm_stall_timer();
-  void linger();
   void await_client_end();
   void close(io::CloseHow how);
+  void lose(base::Error why);
+  bool begins_http2(base::Bytes text) const;
+  void become_http2();
 
   Workshop& shop_;
   ClientConnOwner& owner_;
@@ -125,6 +135,8 @@ class ClientConn final : public io::SocketOwner, public Client {
   bool eof_seen_ = false;
   bool reading_ = false;  // read() is on the stack: it goes on by itself
   bool shaking_ = false;  // TLS: the handshake is not through
+  const bool takes_http2_;
+  bool turned_away_ = false;  // to be told in the protocol that the handshake settles
   std::uint64_t requests_ = 0;
   std::size_t lingered_bytes_ = 0;
   std::size_t body_received_ = 0;
@@ -135,6 +147,7 @@ class ClientConn final : public io::SocketOwner, public Client {
   RequestBody request_body_;
   io::SliceQueue pipelined_;
   Exchange* exchange_ = nullptr;
+  H2ClientConn* h2_ = nullptr;  // set once, when the client speaks HTTP/2
 };
 
 }  // namespace headrace::proxy

@@ -207,6 +207,7 @@ void Worker::publish_counters() {
   out.clients_open.set(shop_.clients.in_use());
   out.clients_accepted.set(tally.clients_accepted);
   out.clients_refused.set(tally.clients_refused);
+  out.clients_http2.set(shop_.h2_conns.in_use());
   out.client_tls_full.set(tally.tls_full);
   out.client_tls_resumed.set(tally.tls_resumed);
   out.client_tls_failed.set(tally.tls_failed);

@@ -45,6 +45,7 @@ struct alignas(128) WorkerCounters {
   Counter clients_open;
   Counter clients_accepted;
   Counter clients_refused;
+  Counter clients_http2;       // of the open ones
   Counter client_tls_full;     // handshakes, from nothing
   Counter client_tls_resumed;  // on the strength of an earlier one
   Counter client_tls_failed;
@@ -144,6 +145,9 @@ inline constexpr std::array kCounterRows = {
     with(R"(result="missed")", counter("headrace_io_polls_total", "", &W::polls_missed)),
 
     gauge("headrace_client_connections", "Open client connections.", &W::clients_open),
+    gauge("headrace_client_http2_connections",
+          "Open client connections that speak HTTP/2.",
+          &W::clients_http2),
     counter("headrace_client_connections_accepted_total",
             "Client connections accepted.",
             &W::clients_accepted),

@@ -12,9 +12,10 @@ using headrace_test::issue;
 using headrace_test::Issued;
 
 TEST_CASE("a certificate is its fingerprint and its alternative names") {
-  const Issued one = issue({.subject = "cn.test",
-                            .alt_names = "DNS:One.Test,URI:spiffe://lab/One,IP:127.0.0.1,email:a@b"},
-                           nullptr);
+  const Issued one =
+      issue({.subject = "cn.test",
+             .alt_names = "DNS:One.Test,URI:spiffe://lab/One,IP:127.0.0.1,email:a@b"},
+            nullptr);
   const PeerCertificate read = PeerCertificate::of(one.certificate.get());
   CHECK(read.names == std::vector<std::string>{"dns:one.test", "uri:spiffe://lab/One"});
   CHECK(read.fingerprint.size() == 7 + 64);
