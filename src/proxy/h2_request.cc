@@ -61,7 +61,12 @@ void H2Request::read_bad_head(Errc fault) {
 }
 
 void H2Request::take_body(io::Slice piece) {
-  if (!reading_) return;  // answered already: it is on its way for nothing
+  if (lingering_) {
+    lingered_bytes_ += piece.size();
+    if (lingered_bytes_ > limits::kLingerBytes) leave_early();
+    return;
+  }
+  if (!reading_) return;  // answered already
   if (request_body_.size() + piece.size() > conn_.limits().body_bytes) {
     return refuse(base::client_error(Errc::body_too_large));
   }
@@ -79,6 +84,7 @@ void H2Request::end_body() {
 
 // After the grace the body must have kept the rate; look again every second.
 void H2Request::on_body_timer() {
+  if (lingering_) return leave_early();
   const auto allowed = static_cast<base::Nanos>(body_received_ / limits::kBodyBytesPerSecond);
   const base::Nanos patience = conn_.limits().body_grace + allowed * base::kSecond;
   if (shop_.io.now() - body_since_ < patience) {
@@ -157,13 +163,20 @@ void H2Request::note_sent() {
   if (exchange_ != nullptr) {
     exchange_->on_client_progress();
   } else if (sent() && !in_ended) {
-    leave_early();
+    linger();
   }
 }
 
-// The answer is out and the client still sends: what comes is for nobody (RFC 9113 section 8.1).
+// The answer is out and the client still sends. It need not (RFC 9113 section 8.1), but some lose
+// the answer when they are told so at once: what comes is dropped for a while, as with HTTP/1.1.
+void H2Request::linger() {
+  lingering_ = true;
+  shop_.io.timers().schedule(body_timer_, shop_.io.now() + limits::kLingerTimeout);
+}
+
 void H2Request::leave_early() {
   conn_.session().reset(*this, H2Code::no_error);
+  conn_.due();
   conn_.end(*this);
 }
 

@@ -56,19 +56,22 @@ class H2Request final : public Client, public http::H2Stream {
   void refuse(base::Error error, const api::ErrorDetail& detail = {});
   void reply_bare(base::Error error);
   void arm_stall_timer();
+  void linger();
   void leave_early();
 
   Workshop& shop_;
   H2ClientConn& conn_;
   Exchange* exchange_ = nullptr;
   RequestBody request_body_;
-  io::Timer body_timer_;
+  io::Timer body_timer_;   // of the body; behind an early answer, of the wait for its end
   io::Timer stall_timer_;  // a client that gives no window
   base::Nanos body_since_ = 0;
   base::Nanos progress_at_ = 0;
   std::size_t body_received_ = 0;
   const bool used_before_;
-  bool reading_ = false;  // the body is coming
+  std::size_t lingered_bytes_ = 0;
+  bool reading_ = false;    // the body is coming
+  bool lingering_ = false;  // the answer is out, and it still comes
   bool answer_begun_ = false;
 };
 

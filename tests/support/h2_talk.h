@@ -27,7 +27,9 @@ inline std::string h2_models(std::uint32_t id) {
   return h2::headers(id, h2_head("GET", "/v1/models"), true);
 }
 
-inline std::string h2_post(std::uint32_t id, std::string_view body, const h2::FieldTexts& more = {}) {
+inline std::string h2_post(std::uint32_t id,
+                           std::string_view body,
+                           const h2::FieldTexts& more = {}) {
   return h2::headers(id, h2_head("POST", "/v1/chat/completions", more), false) +
          h2::data(id, body, true);
 }
@@ -39,9 +41,9 @@ inline std::string h2_chat(std::uint32_t id, bool stream = true) {
 // What the gateway said on a stream.
 struct H2Heard {
   std::string payload;
-  bool answered = false;      // a head
-  bool ended = false;         // END_STREAM
-  std::int64_t reset = -1;    // code
+  bool answered = false;    // a head
+  bool ended = false;       // END_STREAM
+  std::int64_t reset = -1;  // code
 };
 
 inline H2Heard heard_on(const Talker& client, std::uint32_t id) {

@@ -52,7 +52,7 @@ TEST_CASE("a body in frames is put together, with and without a length") {
   }
 }
 
-TEST_CASE("a body above the limit is refused, and the client need not send the rest") {
+TEST_CASE("a body above the limit is refused, declared or not") {
   config::Limits limits;
   limits.body_bytes = 100;
   GatewayScene scene(with_limits(limits));
@@ -68,8 +68,31 @@ TEST_CASE("a body above the limit is refused, and the client need not send the r
   }
   REQUIRE(ends_on(scene, client, 1));
   CHECK(heard_on(client, 1).payload.find("body_too_large") != std::string::npos);
-  CHECK(heard_on(client, 1).reset == 0);
+  check_alive(scene, client);
+}
+
+TEST_CASE(
+    "what follows behind an early answer is dropped for a while, then the stream is taken back") {
+  GatewayScene scene;
+  Talker& client = scene.ask(h2_hello() + h2::headers(1, h2_head("POST", "/nowhere"), false));
+  REQUIRE(ends_on(scene, client, 1));
   client.send(h2::data(1, std::string(1000, 'x'), false));
+  SUBCASE("after some time") {
+    scene.run_for(kSecond);
+    CHECK(heard_on(client, 1).reset == -1);
+    CHECK(scene.run_until([&] { return heard_on(client, 1).reset == 0; }));
+    client.send(h2::data(1, std::string(1000, 'x'), false));
+  }
+  SUBCASE("after so many bytes") {
+    for (int i = 0; i < 70; ++i) client.send(h2::data(1, std::string(16'000, 'x'), false));
+    CHECK(scene.run_until([&] { return heard_on(client, 1).reset == 0; }, kSecond));
+  }
+  SUBCASE("never, when it ends") {
+    client.send(h2::data(1, "", true));
+    scene.run_for(3 * kSecond);
+    CHECK(heard_on(client, 1).reset == -1);
+    CHECK(scene.worker->shop().h2_requests.in_use() == 0);
+  }
   check_alive(scene, client);
 }
 
@@ -101,7 +124,7 @@ TEST_CASE("a body below its rate is answered 408, and costs its stream only") {
   CHECK_FALSE(heard_on(client, 1).answered);
   REQUIRE(ends_on(scene, client, 1));
   CHECK(heard_on(client, 1).payload.find("request_timeout") != std::string::npos);
-  CHECK(heard_on(client, 1).reset == 0);
+  CHECK(scene.run_until([&] { return heard_on(client, 1).reset == 0; }));
   check_alive(scene, client);
 }
 
@@ -165,8 +188,8 @@ TEST_CASE("a head that is understood and refused is answered in the client's wor
     client.send(h2_post(1, "{"));
     code = "bad_json";
   }
-  REQUIRE(scene.run_until(
-      [&] { return heard_on(client, 1).ended || heard_on(client, 1).reset == 1; }));
+  REQUIRE(
+      scene.run_until([&] { return heard_on(client, 1).ended || heard_on(client, 1).reset == 1; }));
   if (heard_on(client, 1).reset != 1) {  // nghttp2 knows some for malformed by itself
     CHECK(heard_on(client, 1).payload.find("\"error\"") != std::string::npos);
     CHECK(scene.records().size() == 1);
