@@ -97,7 +97,8 @@ base::Status Exchange::identify(const http::RequestHead& head,
                                 const http::Fields& fields,
                                 base::Bytes text) {
   const auto seconds = static_cast<std::int64_t>(shop_.io.wall_clock() / 1'000'000'000);
-  base::Result<policy::Caller> caller = live_->rules->admission.identify(fields, text, seconds);
+  base::Result<policy::Caller> caller =
+      live_->rules->admission.identify(fields, text, client_.certificate(), seconds);
   if (caller) {
     caller_ = *caller;
     if (caller_.key != nullptr) meter_.request().key = caller_.key->index;

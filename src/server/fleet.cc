@@ -180,8 +180,7 @@ void Fleet::run(std::size_t index,
     options.bell = bell_.get();
     Worker worker(bundle->io(), member.ring, member.counters, options);
     worker.use(rules);
-    for (const WorkerListener& listener : listeners)
-      worker.listen(listener.fd, listener.half_close);
+    for (const WorkerListener& listener : listeners) worker.listen(listener.fd, listener.terms);
     member.worker.store(&worker, std::memory_order_release);
     report({}, {});
     worker.run();

@@ -25,7 +25,7 @@ namespace headrace::server {
 // A listening descriptor of one worker.
 struct WorkerListener {
   int fd = -1;
-  config::HalfClose half_close = config::HalfClose::cancel;
+  config::Listen terms{};
 };
 
 struct FleetOptions {

@@ -49,7 +49,8 @@ class Worker final : public io::WakeOwner, public AcceptOwner, public proxy::Cli
 
   // -- before the first turn
   void use(const proxy::Rules& rules);
-  void listen(int fd, config::HalfClose half_close);
+  // In the order of the configuration's places to listen.
+  void listen(int fd, const config::Listen& terms);
 
   // -- on the worker's thread
   void turn();
@@ -65,7 +66,7 @@ class Worker final : public io::WakeOwner, public AcceptOwner, public proxy::Cli
 
   // -- events
   void on_wake() override;
-  void on_client(int fd, config::HalfClose half_close) override;
+  void on_client(int fd, const config::Listen& terms) override;
   void on_client_closed(proxy::ClientConn& conn) override;
 
   std::size_t clients() const { return shop_.clients.in_use(); }
