@@ -89,6 +89,12 @@ inline constexpr Nanos kTlsHandshake = 5 * base::kSecond;  // from the connectio
 inline constexpr Nanos kTlsGoodbye = 500 * base::kMillisecond;   // to hand over a last alert
 inline constexpr Nanos kTlsComplaintPause = 30 * base::kSecond;  // a line of log for an origin
 
+// -- connections to providers
+inline constexpr Nanos kDialStagger =
+    250 * base::kMillisecond;                      // then the next address too (RFC 8305)
+inline constexpr Nanos kFreshFor = base::kSecond;  // made and not used: not dead unnoticed yet
+inline constexpr std::size_t kSpareLanes = 1024;   // that race, or close, beyond the connections
+
 // -- a worker
 inline constexpr std::size_t kClientConnections = 16384;    // above: 503 and close
 inline constexpr std::size_t kUpstreamConnections = 16384;  // all origins together

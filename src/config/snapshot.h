@@ -28,7 +28,7 @@ enum class HalfClose : std::uint8_t { cancel, ignore };
 // Who may ask. `automatic`: holders of a key where there are keys, else whoever can connect.
 enum class Access : std::uint8_t { automatic, open, keys, bring };
 // What is spoken to a provider. `automatic`: over TLS what both know, best first; else HTTP/1.1.
-enum class HttpVersion : std::uint8_t { automatic, http1, h2c };
+enum class HttpVersion : std::uint8_t { automatic, http1, h2, h2c };
 
 // A place to listen: "127.0.0.1:8080", "[::1]:8080", "unix:/run/headrace.sock", "unix:@name".
 struct Listen {

@@ -22,14 +22,19 @@ upstream::Endpoint endpoint_of(const sockaddr_storage& address) {
 }
 
 upstream::Protocol protocol_of(const config::Provider& provider) {
-  return provider.http == config::HttpVersion::h2c ? upstream::Protocol::h2
-                                                   : upstream::Protocol::http1;
+  using config::HttpVersion;
+  if (provider.http == HttpVersion::h2 || provider.http == HttpVersion::h2c) {
+    return upstream::Protocol::h2;
+  }
+  const bool chooses = provider.tls != nullptr && provider.http == HttpVersion::automatic;
+  return chooses ? upstream::Protocol::either : upstream::Protocol::http1;
 }
 
-// Connections are shared by those who speak alike, on the same terms of TLS.
+// Connections are shared by those who speak alike, on the same terms of TLS: those know what is
+// offered there.
 std::string origin_name(const config::Provider& provider) {
-  const bool h2 = protocol_of(provider) == upstream::Protocol::h2;
-  const std::string name = (h2 ? "h2+" : "") + provider.scheme + "://" + provider.host + ":" +
+  const bool h2c = provider.http == config::HttpVersion::h2c;
+  const std::string name = (h2c ? "h2+" : "") + provider.scheme + "://" + provider.host + ":" +
                            std::to_string(provider.port);
   HEADRACE_ASSERT((provider.scheme == "https") == (provider.tls != nullptr));
   return provider.tls == nullptr ? name : name + " " + provider.tls->identity();

@@ -7,13 +7,17 @@ namespace headrace::upstream {
 
 namespace limits = base::limits;
 
-H2Pool::H2Pool(io::Io& io, std::size_t connections_max, PoolCounters& counters)
-    : io_(io), counters_(counters), conns_(connections_max, 4), calls_(limits::kUpstreamCalls) {}
+H2Pool::H2Pool(io::Io& io, Pool& owner, std::size_t connections_max, PoolCounters& counters)
+    : io_(io),
+      owner_(owner),
+      counters_(counters),
+      conns_(connections_max, 4),
+      calls_(limits::kUpstreamCalls) {}
 
 base::Result<Call*> H2Pool::acquire(Origin& origin, base::Nanos connect_timeout, bool fresh) {
   H2Conn* chosen = nullptr;
   for (H2Conn* conn = origin.h2_.front(); conn != nullptr; conn = origin.h2_.after(*conn)) {
-    if (conn->room() == 0 || (fresh && conn->connected())) continue;
+    if (conn->room() == 0 || (fresh && conn->connected() && !conn->fresh())) continue;
     chosen = conn;
     if (conn->connected()) break;  // rather than one that still connects
   }
@@ -45,6 +49,14 @@ base::Result<H2Conn*> H2Pool::dial(Origin& origin, base::Nanos connect_timeout) 
   return conn;
 }
 
+void H2Pool::take(Origin& origin, Lane& lane) {
+  H2Conn* conn = closing_ ? nullptr : conns_.make(io_, *this, origin);
+  if (conn == nullptr) return lane.abandon(io::CloseHow::orderly);
+  origin.h2_.push_back(*conn);
+  ++counters_.connecting;
+  conn->take(lane);
+}
+
 std::size_t& H2Pool::gauge(H2Conn::Standing standing) {
   switch (standing) {
     case H2Conn::Standing::connecting:
@@ -73,6 +85,7 @@ void H2Pool::note(H2Conn& conn) {
 // Whoever is tired goes when there is somebody to take over.
 void H2Pool::note_connected(H2Conn& conn) {
   note(conn);
+  owner_.note_handshake(conn.stream());
   auto& conns = conn.origin().h2_;
   H2Conn* next = nullptr;
   for (H2Conn* other = conns.front(); other != nullptr; other = next) {

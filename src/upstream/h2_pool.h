@@ -14,22 +14,26 @@
 
 namespace headrace::upstream {
 
+class Pool;
 struct PoolCounters;
 
 class H2Pool {
  public:
-  H2Pool(io::Io& io, std::size_t connections_max, PoolCounters& counters);
+  H2Pool(io::Io& io, Pool& owner, std::size_t connections_max, PoolCounters& counters);
   H2Pool(const H2Pool&) = delete;
   H2Pool& operator=(const H2Pool&) = delete;
 
   // A call on a connection that has room, or on a new one that is still connecting. `fresh`: not on
-  // one that may have died unnoticed. The call is to be sent in this turn.
+  // one that may have died unnoticed (H2Conn::fresh). The call is to be sent in this turn.
   base::Result<Call*> acquire(Origin& origin, base::Nanos connect_timeout, bool fresh);
+  // A connection that was dialled for HTTP/1.1, and speaks HTTP/2.
+  void take(Origin& origin, Lane& lane);
   // Nothing is kept from here on.
   void close_all(Origin& origin);
   bool empty() const { return conns_.in_use() == 0; }
 
   // -- from H2Conn
+  Pool& owner() { return owner_; }
   http::H2Memory& memory() { return memory_; }
   bool closing() const { return closing_; }
   void note(H2Conn& conn);  // something changed in how it is to be counted
@@ -43,6 +47,7 @@ class H2Pool {
   std::size_t& gauge(H2Conn::Standing standing);
 
   io::Io& io_;
+  Pool& owner_;
   PoolCounters& counters_;
   http::H2Memory memory_;  // outlives the sessions
   base::Slab<H2Conn> conns_;

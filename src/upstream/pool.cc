@@ -7,11 +7,11 @@
 namespace headrace::upstream {
 
 Pool::Pool(io::Io& io, PoolOptions options)
-
     : io_(io),
       options_(options),
+      lanes_(options.connections_max + base::limits::kSpareLanes),
       conns_(options.connections_max),
-      h2_(io, options.connections_max, counters_) {
+      h2_(io, *this, options.connections_max, counters_) {
   sweep_timer_.bind<&Pool::on_sweep>(*this);
 }
 
@@ -36,7 +36,9 @@ base::Result<Call*> Pool::call(Origin& origin, base::Nanos connect_timeout, bool
 }
 
 base::Result<UpstreamConn*> Pool::acquire(Origin& origin, base::Nanos connect_timeout, bool fresh) {
-  if (UpstreamConn* conn = fresh ? nullptr : origin.idle_.front(); conn != nullptr) {
+  UpstreamConn* idle = origin.idle_.front();
+  if (fresh && idle != nullptr && !idle->fresh()) idle = nullptr;
+  if (UpstreamConn* conn = idle; conn != nullptr) {
     conn->idle_link.unlink();
     --origin.idle_count_;
     --counters_.idle;
@@ -62,14 +64,39 @@ void Pool::note_connected(UpstreamConn& conn) {
   HEADRACE_ASSERT(conn.state_ == UpstreamConn::State::connecting);
   --counters_.connecting;
   ++counters_.busy;
-  if (!conn.stream_.is_tls()) return;
-  ++(conn.stream_.resumed() ? counters_.tls_resumed : counters_.tls_full);
+  note_handshake(conn.lane_->stream());
+}
+
+// -- what either kind of connection needs
+
+Lane* Pool::make_lane(Dial& dial, std::size_t endpoint) {
+  return lanes_.make(io_, *this, dial, endpoint);
+}
+
+Protocol Pool::settle(Origin& origin, const net::Stream& stream) {
+  if (!stream.is_tls()) return origin.protocol();
+  const Protocol spoken = stream.protocol() == "h2" ? Protocol::h2 : Protocol::http1;
+  if (origin.negotiates()) origin.learn_protocol(spoken);
+  return spoken;
+}
+
+// Counted once, by whoever uses it.
+void Pool::note_handshake(const net::Stream& stream) {
+  if (!stream.is_tls()) return;
+  ++(stream.resumed() ? counters_.tls_resumed : counters_.tls_full);
+}
+
+void Pool::take_http1(Origin& origin, Lane& lane) {
+  UpstreamConn* conn = closing_ ? nullptr : conns_.make(io_, *this, origin);
+  if (conn == nullptr) return lane.abandon(io::CloseHow::orderly);
+  origin.all_.push_back(*conn);
+  ++counters_.connecting;
+  conn->take(lane);
 }
 
 // The words are the library's constants; a server that fails again and again is named now and then.
-void Pool::note_tls_failure(UpstreamConn& conn, base::Errc code, std::string_view text) {
+void Pool::note_tls_failure(Origin& origin, base::Errc code, std::string_view text) {
   ++counters_.tls_failed;
-  Origin& origin = conn.origin();
   if (io_.now() < origin.quiet_until_) return;
   origin.quiet_until_ = io_.now() + base::limits::kTlsComplaintPause;
   // A name may go on behind a blank, with what only tells origins apart.

@@ -1,6 +1,5 @@
 // The upstream connections of one worker: per origin a LIFO of idle ones (the warmest first),
-// capped, each retired before a server's usual idle timeout. An origin outlives the configuration
-// that named it until its last connection is gone. One thread.
+// capped, each retired before a server's usual idle timeout. One thread.
 #pragma once
 
 #include <cstddef>
@@ -12,61 +11,12 @@
 #include "base/result.h"
 #include "base/slab.h"
 #include "io/io.h"
-#include "net/tls_client.h"
-#include "net/tls_sessions.h"
 #include "upstream/h2_pool.h"
+#include "upstream/lane.h"
+#include "upstream/origin.h"
 #include "upstream/upstream_conn.h"
 
 namespace headrace::upstream {
-
-struct Endpoint {
-  sockaddr_storage address{};
-  socklen_t size = 0;
-};
-
-enum class Protocol : std::uint8_t { http1, h2 };
-
-// Where connections lead: the resolved addresses of one provider, what is spoken there, and on
-// which terms of TLS, if on any. Connections and tickets are shared by whoever names the same
-// origin, so other terms must be another origin (TlsClient::identity()).
-class Origin {
- public:
-  explicit Origin(std::string name) : name_(std::move(name)) {}
-
-  const std::string& name() const { return name_; }
-  const std::vector<Endpoint>& endpoints() const { return endpoints_; }
-  void set_endpoints(std::vector<Endpoint> endpoints) { endpoints_ = std::move(endpoints); }
-  void set_tls(std::shared_ptr<const net::TlsClient> tls) { tls_ = std::move(tls); }
-  const net::TlsClient* tls() const { return tls_.get(); }
-  net::TlsSessions& tickets() { return tickets_; }
-  // The endpoints in turn, so that a dead address costs one attempt, not every one.
-  const Endpoint& next_endpoint() { return endpoints_[next_++ % endpoints_.size()]; }
-  Protocol protocol() const { return protocol_; }
-  void set_protocol(Protocol protocol) { protocol_ = protocol; }
-  // HTTP/2: how many streams its last connection allowed; what a new one may assume.
-  std::size_t streams() const { return streams_; }
-  void note_streams(std::size_t streams) { streams_ = streams; }
-
- private:
-  friend class Pool;
-  friend class H2Pool;
-  using IdleList = base::IntrusiveList<UpstreamConn, &UpstreamConn::idle_link>;
-  using ConnList = base::IntrusiveList<UpstreamConn, &UpstreamConn::origin_link>;
-  using H2List = base::IntrusiveList<H2Conn, &H2Conn::origin_link>;
-
-  std::string name_;
-  std::vector<Endpoint> endpoints_;
-  std::shared_ptr<const net::TlsClient> tls_;
-  net::TlsSessions tickets_;
-  base::Nanos quiet_until_ = 0;  // no complaint about it before
-  std::size_t next_ = 0;
-  IdleList idle_;
-  ConnList all_;
-  H2List h2_;
-  std::size_t idle_count_ = 0;
-  std::size_t streams_ = base::limits::kH2UpstreamStreams;
-  Protocol protocol_ = Protocol::http1;
-};
 
 struct PoolOptions {
   std::size_t connections_max = base::limits::kUpstreamConnections;
@@ -97,20 +47,31 @@ class Pool {
 
   // A request's way to the origin, over the protocol that is spoken there.
   base::Result<Call*> call(Origin& origin, base::Nanos connect_timeout, bool fresh);
-  // An idle connection of HTTP/1.1, or a new one that is still connecting. `fresh`: never an idle
-  // one (a retry after a stale connection must not meet the next stale one).
+  // An idle connection of HTTP/1.1, or a new one that is still connecting. `fresh`: never one
+  // that was used (a retry after a stale connection must not meet the next stale one).
   base::Result<UpstreamConn*> acquire(Origin& origin, base::Nanos connect_timeout, bool fresh);
 
   // The end: nothing is pooled from here on, and what idles or still connects for nobody is closed.
   void close_all();
-  bool empty() const { return conns_.in_use() == 0 && h2_.empty(); }
+  bool empty() const { return conns_.in_use() == 0 && h2_.empty() && lanes_.in_use() == 0; }
   const PoolCounters& counters() const { return counters_; }
+
+  // -- from Dial and Lane
+  Lane* make_lane(Dial& dial, std::size_t endpoint);
+  void release(Lane& lane) { lanes_.destroy(&lane); }
+  void note_tls_failure(Origin& origin, base::Errc code, std::string_view text);
+  void note_tls_timeout(bool shaking);
+
+  // -- from connections of either kind
+  // What is spoken over a stream that has come about. The origin learns it.
+  static Protocol settle(Origin& origin, const net::Stream& stream);
+  void note_handshake(const net::Stream& stream);
+  void take_http1(Origin& origin, Lane& lane);
+  void take_h2(Origin& origin, Lane& lane) { h2_.take(origin, lane); }
 
   // -- from UpstreamConn
   void put_idle(UpstreamConn& conn);
   void note_connected(UpstreamConn& conn);
-  void note_tls_failure(UpstreamConn& conn, base::Errc code, std::string_view text);
-  void note_tls_timeout(bool shaking);
   void note_retired(UpstreamConn& conn);
   void bury(UpstreamConn& conn);
 
@@ -120,6 +81,7 @@ class Pool {
 
   io::Io& io_;
   PoolOptions options_;
+  base::Slab<Lane> lanes_;
   base::Slab<UpstreamConn> conns_;
   std::vector<std::unique_ptr<Origin>> origins_;
   io::Timer sweep_timer_;
