@@ -84,6 +84,7 @@ struct Provider {
   std::vector<Credential> credentials;  // as read: never empty
   bool traces = false;                  // it is told the trace that a request is part of
   HttpVersion http = HttpVersion::automatic;
+  std::uint32_t warm_min = 0;     // spare connections per worker
   bool reports_usage = true;      // it knows stream_options.include_usage
   bool takes_client_key = false;  // a key that a client brought was brought for this one
   std::string price_as;  // its name in the price table, or kNoPrices; empty: by name, else by host

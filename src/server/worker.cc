@@ -67,6 +67,7 @@ void Worker::use(const proxy::Rules& rules) {
   auto live = std::make_unique<proxy::Live>();
   live->rules = &rules;
   live->origins.reserve(snapshot.providers.size());
+  pool_.forget_warmth();
   for (const config::Provider& provider : snapshot.providers) {
     upstream::Origin& origin = pool_.origin(origin_name(provider));
     std::vector<upstream::Endpoint> endpoints;
@@ -76,8 +77,10 @@ void Worker::use(const proxy::Rules& rules) {
     origin.set_endpoints(std::move(endpoints));
     origin.set_tls(provider.tls);
     origin.set_protocol(protocol_of(provider));
+    origin.set_warm_min(std::max<std::size_t>(origin.warm_min(), provider.warm_min));
     live->origins.push_back(&origin);
   }
+  pool_.keep_warm();
   shop_.live = live.get();
   lives_.push_back(std::move(live));
   retire_rules();
@@ -217,6 +220,12 @@ void Worker::publish_counters() {
   out.upstream_connecting.set(pool.connecting);
   out.connects.set(pool.connects);
   out.reuses.set(pool.reuses);
+  out.waits.set(pool.waits);
+  out.spares.set(pool.spares);
+  out.waited_ns.set(pool.waited_ns);
+  out.goaways.set(pool.goaways);
+  out.resets_sent.set(pool.resets_sent);
+  out.resets_seen.set(pool.resets_seen);
   out.tls_full.set(pool.tls_full);
   out.tls_resumed.set(pool.tls_resumed);
   out.tls_failed.set(pool.tls_failed);

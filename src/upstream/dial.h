@@ -1,8 +1,8 @@
-// Dial: one connection in the making. It tries the addresses of an origin until one of them answers, and
-// shakes hands there: the next one as soon as one fails, or when one has not answered for
-// kDialStagger (RFC 8305: families alternate, and an address that failed before comes last). Who was
-// reached and is not to be trusted, or does not shake hands, is not asked a second time by another
-// address. Part of the connection that it is made for, one thread.
+// Dial: one connection in the making. It tries the addresses of an origin until one of them
+// answers, and shakes hands there: the next one as soon as one fails, or when one has not answered
+// for kDialStagger (RFC 8305: families alternate, and an address that failed before comes last).
+// Who was reached and is not to be trusted, or does not shake hands, is not asked a second time by
+// another address. Part of the connection that it is made for, one thread.
 #pragma once
 
 #include <cstddef>

@@ -1,6 +1,6 @@
-// H2Call: a request on an HTTP/2 connection: waiting for it, or running on a stream of it. Where the server
-// turns out to speak HTTP/1.1, it is handed on to a connection of that kind, whose events it then
-// passes on: its attempt notices nothing. Lent by the H2Pool, one thread.
+// H2Call: a request on an HTTP/2 connection: waiting for it, or running on a stream of it. Where
+// the server turns out to speak HTTP/1.1, it is handed on to a connection of that kind, whose
+// events it then passes on: its attempt notices nothing. Lent by the H2Pool, one thread.
 #pragma once
 
 #include "base/error.h"
@@ -46,6 +46,7 @@ class H2Call final : public Call, private http::H2Stream, private AnswerOwner {
   Call* other_ = nullptr;
   AnswerOwner* owner_ = nullptr;
   WireRequest request_;    // waits for the connection
+  base::Nanos since_ = 0;  // when it was sent
   base::Error failure_{};  // told when it may be
   bool begun_ = false;     // its head went to the session
   bool paused_ = false;

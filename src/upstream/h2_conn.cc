@@ -77,6 +77,7 @@ void H2Conn::use(Lane& lane) {
   lane_ = &lane;
   lane.lend(*this);
   stream().recv_start();
+  note_claimed();
   state_ = State::open;
   opened_at_ = heard_at_ = idle_since_ = io_.now();
   begin_waiting();
@@ -108,11 +109,15 @@ std::size_t H2Conn::free_streams() const {
 bool H2Conn::tired() const {
   if (state_ != State::open) return false;
   return draining_ || cancels_ >= limits::kH2Successor ||
-         io_.now() - opened_at_ >= limits::kH2AgeMost;
+         io_.now() - opened_at_ >= origin_.age_span().safe();
 }
 
 bool H2Conn::fresh() const {
   return state_ == State::open && !used_ && io_.now() - opened_at_ < limits::kFreshFor;
+}
+
+void H2Conn::note_claimed() {
+  if (std::exchange(is_spare_, false)) pool_.owner().warmer().note_spare_dialled();
 }
 
 void H2Conn::add(H2Call& call) {
@@ -123,6 +128,7 @@ void H2Conn::add(H2Call& call) {
 }
 
 void H2Conn::start(H2Call& call) {
+  call.since_ = io_.now();
   if (state_ != State::open || !begin(call)) return;
   push_out();
   after_verb();
@@ -141,6 +147,7 @@ bool H2Conn::begin(H2Call& call) {
   running_.push_back(call);
   call.begun_ = true;
   ++begun_;
+  if (!call.reused_) pool_.owner().note_waited(call.since_);
   const base::Nanos tls_began = call.reused_ ? 0 : stream().connected_at();
   call.owner_->wire = {io_.now(), ends ? io_.now() : 0, tls_began};
   request.first.drop_front(head_bytes);
@@ -152,6 +159,7 @@ bool H2Conn::begin(H2Call& call) {
   }
   request = {};
   if (call.paused_) session_.hold(call);
+  if (!pinged_ && io_.now() - heard_at_ >= limits::kProbeAfter) ping(true);
   return true;
 }
 
@@ -190,6 +198,7 @@ void H2Conn::cancel(H2Call& call) {
   if (call.open()) {
     session_.reset(call, H2Code::cancel);
     ++cancels_;
+    pool_.note_reset(true);
   }
   release(call);
   push_out();
@@ -237,11 +246,13 @@ void H2Conn::on_h2_data(http::H2Stream& stream, io::Slice piece) {
 }
 
 void H2Conn::on_h2_end(http::H2Stream& stream) {
+  Warmer::note_good(origin_);
   release(of(stream))->on_answer_end();
 }
 
 // This may come while a verb of some other call hands over frames: its owner learns of it later.
 void H2Conn::on_h2_closed(http::H2Stream& stream, H2Code code) {
+  pool_.note_reset(false);
   base::Error error = error_of(code);
   if (of(stream).answer_started_) error.retry = base::Retry::next_target;
   set_aside(of(stream), error);
@@ -249,7 +260,9 @@ void H2Conn::on_h2_closed(http::H2Stream& stream, H2Code code) {
 
 // Those that run may run on; those that wait have nothing to wait for.
 void H2Conn::on_h2_goaway() {
+  if (!draining_) origin_.age_span().note_end(io_.now() - opened_at_);
   draining_ = true;
+  pool_.note_goaway(*this);
   while (H2Call* call = waiting_.front()) set_aside(*call, error_of(H2Code::refused_stream));
 }
 
@@ -259,7 +272,8 @@ void H2Conn::arm_timer() {
   base::Nanos due =
       pinged_ ? pinged_at_ + limits::kH2PingTimeout : heard_at_ + limits::kH2PingEvery;
   if (calls_ == 0) due = std::min(due, idle_since_ + limits::kH2IdleTimeout);
-  const base::Nanos old_at = opened_at_ + limits::kH2AgeMost;
+  if (pinged_ && probed_) due = std::min(due, pinged_at_ + limits::kProbeTimeout);
+  const base::Nanos old_at = opened_at_ + origin_.age_span().safe();
   if (old_at > io_.now()) due = std::min(due, old_at);
   // What happens moves the deadlines on; the timer finds that out when it fires.
   if (!timer_.scheduled() || timer_.deadline() > due) io_.timers().schedule(timer_, due);
@@ -271,17 +285,36 @@ void H2Conn::on_timer() {
     fail(base::upstream_error(Errc::upstream_reset, ETIMEDOUT));
     return;
   }
+  if (pinged_ && probed_ && now - pinged_at_ >= limits::kProbeTimeout) give_up_unanswered();
   if (calls_ == 0 && now - idle_since_ >= limits::kH2IdleTimeout) {
-    retire();
-    return;
+    if (!pool_.keeps(*this)) return retire();
+    idle_since_ = now;
   }
-  if (!pinged_ && now - heard_at_ >= limits::kH2PingEvery) {
-    pinged_ = true;
-    pinged_at_ = now;
-    session_.ping();
-  }
+  if (!pinged_ && now - heard_at_ >= limits::kH2PingEvery) ping(false);
   push_out();
   after_event();
+}
+
+void H2Conn::ping(bool probe) {
+  pinged_ = true;
+  probed_ = probe;
+  pinged_at_ = io_.now();
+  session_.ping();
+}
+
+// A PING that went with a request is not answered: who waits for an answer asks elsewhere. What
+// runs may still come through, until the PING's own time is over.
+void H2Conn::give_up_unanswered() {
+  probed_ = false;
+  draining_ = true;
+  H2Call* next = nullptr;
+  for (H2Call* call = running_.front(); call != nullptr; call = next) {
+    next = running_.after(*call);
+    if (call->answer_started_) continue;
+    if (call->open()) session_.reset(*call, H2Code::cancel);
+    set_aside(*call, error_of(H2Code::refused_stream));
+  }
+  pool_.note_worn(*this);
 }
 
 // Owners hear nothing from inside their own verbs.
@@ -313,6 +346,7 @@ bool H2Conn::rest() {
     successor_asked_ = true;
     pool_.want_successor(*this);
   }
+  if (tired()) pool_.note_worn(*this);
   if (calls_ != 0 || (!draining_ && !pool_.closing())) return false;
   retire();
   return true;
@@ -368,6 +402,7 @@ void H2Conn::on_error(base::Error error) {
 // answer may be asked again on a new one; so may what never got onto the wire of any.
 void H2Conn::fail(base::Error error) {
   const bool was_open = state_ == State::open;
+  note_death();
   for (CallList* list : {&running_, &waiting_}) {
     while (H2Call* call = list->front()) {
       base::Error told = error;
@@ -382,14 +417,23 @@ void H2Conn::fail(base::Error error) {
   retire();
 }
 
+// One that never served anybody and goes so soon says that the server is not well.
+void H2Conn::note_death() {
+  const bool young = !used_ && io_.now() - opened_at_ < limits::kYoungConnection;
+  if (is_spare_ || (state_ == State::open && young))
+    pool_.owner().warmer().note_died_young(origin_);
+}
+
 // Where nothing has to be closed first, it is gone at once.
 void H2Conn::retire() {
   HEADRACE_ASSERT(!inside_);
   HEADRACE_ASSERT(calls_ == 0);
   io_.timers().cancel(timer_);
   dial_.stop();
+  note_claimed();
   state_ = State::closing;
   pool_.note(*this);
+  pool_.note_worn(*this);
   if (lane_ == nullptr) {
     pool_.bury(*this);
   } else {

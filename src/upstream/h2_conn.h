@@ -49,6 +49,8 @@ class H2Conn final : public io::SocketOwner, public http::H2ClientOwner, private
   bool tired() const;
   // A call of its own, to be sent in this turn. REQUIRES: room(), and a slot for it.
   void add(H2Call& call);
+  // Somebody wants it: it is no spare any more, even while it connects.
+  void note_claimed();
   // No more calls; the end comes with the last one, now when there is none.
   void drain();
   bool draining() const { return draining_; }
@@ -105,11 +107,14 @@ class H2Conn final : public io::SocketOwner, public http::H2ClientOwner, private
   void after_event();
   bool rest();
   void arm_timer();
+  void ping(bool probe);
   AnswerOwner* release(H2Call& call);
   void set_aside(H2Call& call, base::Error error);
   void tell_failed();
   void fail(base::Error error);
   void retire();
+  void note_death();
+  void give_up_unanswered();
 
   io::Io& io_;
   H2Pool& pool_;
@@ -128,7 +133,9 @@ class H2Conn final : public io::SocketOwner, public http::H2ClientOwner, private
   Standing standing_ = Standing::connecting;
   bool draining_ = false;
   bool used_ = false;
-  bool inside_ = false;  // the session is on the stack: what is due then is done afterwards
+  bool is_spare_ = false;  // dialled for nobody, and still connecting
+  bool probed_ = false;    // the PING went with a request
+  bool inside_ = false;    // the session is on the stack: what is due then is done afterwards
   bool pinged_ = false;
   bool successor_asked_ = false;
   std::uint32_t cancels_ = 0;

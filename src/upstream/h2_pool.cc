@@ -29,7 +29,8 @@ base::Result<Call*> H2Pool::acquire(Origin& origin, base::Nanos connect_timeout,
   }
   H2Call* call = calls_.make(*chosen);
   if (call == nullptr) return base::gateway_error(base::Errc::overloaded);
-  if (reused) ++counters_.reuses;
+  ++(reused ? counters_.reuses : counters_.waits);
+  chosen->note_claimed();
   chosen->add(*call);
   return call;
 }
@@ -47,6 +48,41 @@ base::Result<H2Conn*> H2Pool::dial(Origin& origin, base::Nanos connect_timeout) 
   ++counters_.connecting;
   ++counters_.connects;
   return conn;
+}
+
+// -- spares
+
+bool H2Pool::dial_spare(Origin& origin) {
+  base::Result<H2Conn*> conn = dial(origin, limits::kConnectTimeout);
+  if (conn) (*conn)->is_spare_ = true;
+  return conn.ok();
+}
+
+Spares H2Pool::spares(Origin& origin) {
+  Spares spares;
+  for (H2Conn* conn = origin.h2_.front(); conn != nullptr; conn = origin.h2_.after(*conn)) {
+    if (conn->room() == 0 || conn->tired()) continue;
+    ++(conn->connected() ? spares.ready : spares.connecting);
+  }
+  return spares;
+}
+
+bool H2Pool::keeps(H2Conn& conn) {
+  Origin& origin = conn.origin();
+  return !closing_ && !conn.draining() && spares(origin).ready <= origin.warm_min();
+}
+
+void H2Pool::note_worn(H2Conn& conn) {
+  if (conn.origin().warm_min() != 0) owner_.warmer().touch(0);
+}
+
+void H2Pool::note_reset(bool ours) {
+  ++(ours ? counters_.resets_sent : counters_.resets_seen);
+}
+
+void H2Pool::note_goaway(H2Conn& conn) {
+  ++counters_.goaways;
+  note_worn(conn);
 }
 
 void H2Pool::take(Origin& origin, Lane& lane) {

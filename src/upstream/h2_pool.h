@@ -16,6 +16,7 @@ namespace headrace::upstream {
 
 class Pool;
 struct PoolCounters;
+struct Spares;
 
 class H2Pool {
  public:
@@ -28,6 +29,8 @@ class H2Pool {
   base::Result<Call*> acquire(Origin& origin, base::Nanos connect_timeout, bool fresh);
   // A connection that was dialled for HTTP/1.1, and speaks HTTP/2.
   void take(Origin& origin, Lane& lane);
+  bool dial_spare(Origin& origin);
+  Spares spares(Origin& origin);
   // Nothing is kept from here on.
   void close_all(Origin& origin);
   bool empty() const { return conns_.in_use() == 0; }
@@ -39,6 +42,11 @@ class H2Pool {
   void note(H2Conn& conn);  // something changed in how it is to be counted
   void note_connected(H2Conn& conn);
   void want_successor(H2Conn& conn);
+  void note_worn(H2Conn& conn);  // it takes no more calls, or soon will not
+  void note_goaway(H2Conn& conn);
+  void note_reset(bool ours);
+  // It idles, but there would be too few spares without it.
+  bool keeps(H2Conn& conn);
   void destroy(H2Call& call) { calls_.destroy(&call); }
   void bury(H2Conn& conn);
 

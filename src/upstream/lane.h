@@ -1,6 +1,6 @@
-// Lane: one byte stream to one address of an origin. It is made for a Dial, which may try several side
-// by side; the one that comes about is lent to a connection, which then hears its events. Owned by
-// the Pool; whoever has it last says abandon(), or release() after on_closed. One thread.
+// Lane: one byte stream to one address of an origin. It is made for a Dial, which may try several
+// side by side; the one that comes about is lent to a connection, which then hears its events.
+// Owned by the Pool; whoever has it last says abandon(), or release() after on_closed. One thread.
 #pragma once
 
 #include <cstddef>

@@ -1,9 +1,10 @@
-// Origin: where connections lead: the resolved addresses of one provider, what is spoken there, and on
-// which terms of TLS, if on any. Connections and tickets are shared by whoever names the same origin,
-// so other terms must be another origin (TlsClient::identity()). It outlives the configuration that
-// named it until its last connection is gone. Owned by the Pool, one thread.
+// Origin: where connections lead: the resolved addresses of one provider, what is spoken there, and
+// on which terms of TLS, if on any. Connections and tickets are shared by whoever names the same
+// origin, so other terms must be another origin (TlsClient::identity()). It outlives the
+// configuration that named it until its last connection is gone. Owned by the Pool, one thread.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -17,6 +18,7 @@
 #include "net/tls_client.h"
 #include "net/tls_sessions.h"
 #include "upstream/h2_conn.h"
+#include "upstream/life_span.h"
 #include "upstream/upstream_conn.h"
 
 namespace headrace::upstream {
@@ -33,9 +35,18 @@ enum class Protocol : std::uint8_t {
   either,  // what the server chooses, of what TLS offers
 };
 
+// How it goes with keeping spare connections.
+struct Warmth {
+  std::uint32_t failures = 0;  // in a row
+  base::Nanos dial_after = 0;
+};
+
 class Origin {
  public:
-  explicit Origin(std::string name) : name_(std::move(name)) {}
+  // `idle_usual`: how long an idle connection is relied on while nothing is known.
+  explicit Origin(std::string name, base::Nanos idle_usual = base::limits::kPoolIdleTimeout)
+      : name_(std::move(name)),
+        idle_span_(idle_usual, std::max(idle_usual, base::limits::kPoolIdleMost)) {}
 
   const std::string& name() const { return name_; }
   const std::vector<Endpoint>& endpoints() const { return endpoints_; }
@@ -48,8 +59,8 @@ class Origin {
   // The endpoints in turn, so that a dead address costs one attempt, not every one: which one a new
   // dial begins with.
   std::size_t next_turn() { return next_++; }
-  // Of those whose bit is not in `tried`: one that did not fail before rather than one that did, then
-  // one of another family than `last_family`, then the next in turn.
+  // Of those whose bit is not in `tried`: one that did not fail before rather than one that did,
+  // then one of another family than `last_family`, then the next in turn.
   std::optional<std::size_t> pick_endpoint(std::size_t turn,
                                            std::uint32_t tried,
                                            int last_family) const;
@@ -65,6 +76,14 @@ class Origin {
   std::size_t streams() const { return streams_; }
   void note_streams(std::size_t streams) { streams_ = streams; }
 
+  // How many spare connections are kept ready; 0: none, as they come and go.
+  std::size_t warm_min() const { return warm_min_; }
+  void set_warm_min(std::size_t count) { warm_min_ = std::min(count, base::limits::kWarmMost); }
+  Warmth& warmth() { return warmth_; }
+  // How long its servers let a connection idle (HTTP/1.1), and live (HTTP/2).
+  LifeSpan& idle_span() { return idle_span_; }
+  LifeSpan& age_span() { return age_span_; }
+
  private:
   friend class Pool;
   friend class H2Pool;
@@ -79,10 +98,16 @@ class Origin {
   base::Nanos quiet_until_ = 0;  // no complaint about it before
   std::size_t next_ = 0;
   IdleList idle_;
+  IdleList spares_;  // that still connect, for nobody
   ConnList all_;
   H2List h2_;
   std::size_t idle_count_ = 0;
   std::size_t streams_ = base::limits::kH2UpstreamStreams;
+  std::size_t spare_count_ = 0;
+  std::size_t warm_min_ = 0;
+  Warmth warmth_;
+  LifeSpan idle_span_;
+  LifeSpan age_span_{base::limits::kH2AgeMost, base::limits::kH2AgeMost};
   Protocol protocol_ = Protocol::http1;
   bool negotiates_ = false;
 };

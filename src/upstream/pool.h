@@ -15,6 +15,7 @@
 #include "upstream/lane.h"
 #include "upstream/origin.h"
 #include "upstream/upstream_conn.h"
+#include "upstream/warmer.h"
 
 namespace headrace::upstream {
 
@@ -22,14 +23,30 @@ struct PoolOptions {
   std::size_t connections_max = base::limits::kUpstreamConnections;
   std::size_t idle_per_origin = base::limits::kIdlePerOrigin;
   base::Nanos idle_timeout = base::limits::kPoolIdleTimeout;
+  std::uint64_t seed = 1;
+};
+
+// The connections of an origin that a request could take.
+struct Spares {
+  std::size_t ready = 0;
+  std::size_t connecting = 0;
+  base::Nanos good_until = base::kNever;  // then another one is to be dialled
+
+  std::size_t count() const { return ready + connecting; }
 };
 
 struct PoolCounters {
   std::size_t idle = 0;
   std::size_t busy = 0;
   std::size_t connecting = 0;
-  std::uint64_t connects = 0;  // dialled
-  std::uint64_t reuses = 0;    // handed out again
+  std::uint64_t connects = 0;     // dialled
+  std::uint64_t reuses = 0;       // handed out again
+  std::uint64_t waits = 0;        // requests that had to wait for a connection
+  std::uint64_t spares = 0;       // of `connects`, for nobody yet
+  std::uint64_t waited_ns = 0;    // how long those waited, together
+  std::uint64_t resets_sent = 0;  // streams of HTTP/2
+  std::uint64_t resets_seen = 0;
+  std::uint64_t goaways = 0;   // connections that a server of HTTP/2 ended
   std::uint64_t tls_full = 0;  // handshakes from nothing
   std::uint64_t tls_resumed = 0;
   std::uint64_t tls_failed = 0;
@@ -51,10 +68,26 @@ class Pool {
   // that was used (a retry after a stale connection must not meet the next stale one).
   base::Result<UpstreamConn*> acquire(Origin& origin, base::Nanos connect_timeout, bool fresh);
 
+  // Every origin loses its claim to spare connections until set_warm_min() renews it, and
+  // keep_warm() acts on it.
+  void forget_warmth();
+  void keep_warm() { warmer_.touch(0); }
+  // Makes sure that a request would find a connection, though none is kept: what there is now.
+  Spares warm(Origin& origin);
+
   // The end: nothing is pooled from here on, and what idles or still connects for nobody is closed.
   void close_all();
   bool empty() const { return conns_.in_use() == 0 && h2_.empty() && lanes_.in_use() == 0; }
   const PoolCounters& counters() const { return counters_; }
+
+  // -- from the Warmer
+  std::size_t idle_most() const { return options_.idle_per_origin; }
+  template <typename Visitor>
+  void for_each_origin(Visitor&& visit) {
+    for (const auto& origin : origins_) visit(*origin);
+  }
+  Spares spares(Origin& origin);
+  bool dial_spare(Origin& origin);
 
   // -- from Dial and Lane
   Lane* make_lane(Dial& dial, std::size_t endpoint);
@@ -63,21 +96,30 @@ class Pool {
   void note_tls_timeout(bool shaking);
 
   // -- from connections of either kind
+  Warmer& warmer() { return warmer_; }
   // What is spoken over a stream that has come about. The origin learns it.
   static Protocol settle(Origin& origin, const net::Stream& stream);
   void note_handshake(const net::Stream& stream);
+  void note_waited(base::Nanos since) {
+    counters_.waited_ns += static_cast<std::uint64_t>(io_.now() - since);
+  }
   void take_http1(Origin& origin, Lane& lane);
   void take_h2(Origin& origin, Lane& lane) { h2_.take(origin, lane); }
 
   // -- from UpstreamConn
+  // It is no spare that is being made any more.
+  void claim(UpstreamConn& conn);
   void put_idle(UpstreamConn& conn);
   void note_connected(UpstreamConn& conn);
   void note_retired(UpstreamConn& conn);
   void bury(UpstreamConn& conn);
 
  private:
+  base::Result<UpstreamConn*> dial(Origin& origin, base::Nanos connect_timeout);
   void on_sweep();
   void schedule_sweep();
+  void sweep_by(base::Nanos due);
+  void note_missing(UpstreamConn& conn);
 
   io::Io& io_;
   PoolOptions options_;
@@ -87,6 +129,7 @@ class Pool {
   io::Timer sweep_timer_;
   PoolCounters counters_;
   H2Pool h2_;
+  Warmer warmer_;
   bool closing_ = false;
 };
 

@@ -31,6 +31,7 @@ void UpstreamConn::send(AnswerOwner& owner, WireRequest request) {
   parser_.reset();
   in_body_ = answer_started_ = keep_alive_ = false;
   interim_answers_ = 0;
+  waits_since_ = io_.now();
   if (state_ == State::connecting) return;
   state_ = State::busy;
   flush_request();
@@ -48,6 +49,7 @@ void UpstreamConn::on_dialled(Lane& lane) {
   HEADRACE_ASSERT(state_ == State::connecting);
   if (pool_.settle(origin_, lane.stream()) == Protocol::h2) {
     // A surprise: whoever waited asks again, and finds it where HTTP/2 is spoken.
+    pool_.claim(*this);
     pool_.take_h2(origin_, lane);
     base::Error error = base::upstream_error(Errc::upstream_closed);
     error.retry = base::Retry::same_target;
@@ -68,6 +70,7 @@ void UpstreamConn::use(Lane& lane) {
   lane.stream().recv_start();
   pool_.note_connected(*this);
   if (owner_ != nullptr) {
+    pool_.note_waited(waits_since_);
     state_ = State::busy;
     flush_request();
     return;
@@ -136,6 +139,7 @@ bool UpstreamConn::read_head(io::Slice& slice) {
   }
 
   const http::ResponseHead head = parser_.head();
+  note_keep_alive(text);
   // What the head took of the newest slice becomes free room before its body.
   slice.drop_front(parser_.head_bytes() - gathered_head_.before());
   if (head.status < 200) {
@@ -155,6 +159,19 @@ bool UpstreamConn::read_head(io::Slice& slice) {
   if (owner_ != owner) return false;  // the attempt was cancelled over this head
   gathered_head_.reset();
   return true;
+}
+
+// A server may say how long it lets a connection idle: `Keep-Alive: timeout=5`.
+void UpstreamConn::note_keep_alive(base::Bytes text) {
+  constexpr base::Bytes kTimeout = "timeout=";
+  base::Bytes value = parser_.fields().find("keep-alive", text);
+  const std::size_t at = value.find(kTimeout);
+  if (at == base::Bytes::npos) return;
+  value.remove_prefix(at + kTimeout.size());
+  const std::size_t end = std::min(value.find_first_not_of("0123456789"), value.size());
+  const auto seconds = base::parse_decimal(value.substr(0, end));
+  if (!seconds || *seconds == 0 || *seconds > 86'400) return;
+  origin_.idle_span().announce(static_cast<base::Nanos>(*seconds) * base::kSecond);
 }
 
 // Cuts the payload out of `slice`. A piece is handed on when the framing behind it is known,
@@ -210,6 +227,7 @@ void UpstreamConn::finish_answer(bool leftover) {
 
 void UpstreamConn::on_eof() {
   if (state_ == State::closing) return;
+  if (state_ == State::idle) origin_.idle_span().note_end(io_.now() - idle_since);
   if (state_ == State::busy && in_body_ && body_.finish_at_eof()) {
     keep_alive_ = false;
     finish_answer(false);

@@ -63,7 +63,7 @@ class UpstreamConn final : public io::SocketOwner, public Call, private DialOwne
 
   base::ListLink idle_link;    // the pool's
   base::ListLink origin_link;  // every connection of an origin
-  base::Nanos idle_since = 0;
+  base::Nanos idle_since = 0;  // from when it was put there, or came about
 
  private:
   friend class Pool;
@@ -73,6 +73,7 @@ class UpstreamConn final : public io::SocketOwner, public Call, private DialOwne
   void use(Lane& lane);
   void flush_request();
   bool read_head(io::Slice& slice);
+  void note_keep_alive(base::Bytes text);
   void read_body(io::Slice slice);
   void finish_answer(bool leftover);
   void fail(base::Error error);
@@ -94,8 +95,10 @@ class UpstreamConn final : public io::SocketOwner, public Call, private DialOwne
   bool keep_alive_ = false;
   bool answer_started_ = false;
   bool paused_ = false;
+  bool is_spare_ = false;   // dialled for nobody
   bool was_there_ = false;  // the connection, before the running request
   std::uint8_t interim_answers_ = 0;
+  base::Nanos waits_since_ = 0;  // the running request, for the connection
   std::uint64_t requests_ = 0;
 };
 

@@ -212,5 +212,13 @@ TEST_CASE(
   check_fault(file("", ", http: 3"), "is not one of auto, 1.1, 2, h2c");
 }
 
+TEST_CASE("spare connections are kept where a handshake would be waited for, or as it is written") {
+  CHECK(read_good(file("")).providers[0].warm_min == 0);
+  CHECK(read_good(file("", ", http: h2c")).providers[0].warm_min == 1);
+  CHECK(read_good(file("", ", warm_min: 3")).providers[0].warm_min == 3);
+  CHECK(read_good(file("", ", http: h2c, warm_min: 0")).providers[0].warm_min == 0);
+  check_fault(file("", ", warm_min: 65"), "64");
+}
+
 }  // namespace
 }  // namespace headrace::config

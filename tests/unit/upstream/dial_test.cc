@@ -1,6 +1,6 @@
-// Goal: a connection comes about over the first address that answers, however the others behave, and
-// within its time or not at all. Method: a dial in the simulated world, addresses that refuse, that
-// swallow everything, that answer.
+// Goal: a connection comes about over the first address that answers, however the others behave,
+// and within its time or not at all. Method: a dial in the simulated world, addresses that refuse,
+// that swallow everything, that answer.
 #include "upstream/dial.h"
 
 #include <doctest/doctest.h>

@@ -1,6 +1,6 @@
-// Goal: a server that is left the choice between HTTP/2 and HTTP/1.1 gets what it chose, and nobody who
-// waited for its choice notices. Method: a pool in the simulated world, servers over TLS with ALPN
-// of their own.
+// Goal: a server that is left the choice between HTTP/2 and HTTP/1.1 gets what it chose, and nobody
+// who waited for its choice notices. Method: a pool in the simulated world, servers over TLS with
+// ALPN of their own.
 #include "upstream/h2_call.h"
 
 #include <doctest/doctest.h>
@@ -120,8 +120,9 @@ TEST_CASE("a server that chooses HTTP/2 is spoken to in it, as https") {
   Asker& asker = bench.ask();
   REQUIRE(bench.hears(0, "body"));
   const auto frames = h2::frames_of(bench.server[0].heard);
-  const auto head = std::find_if(
-      frames.begin(), frames.end(), [](const h2::Frame& frame) { return frame.is(h2::kHeaders, 1); });
+  const auto head = std::find_if(frames.begin(), frames.end(), [](const h2::Frame& frame) {
+    return frame.is(h2::kHeaders, 1);
+  });
   REQUIRE(head != frames.end());
   CHECK(head->payload.find('\x87') != std::string::npos);  // :scheme https, as HPACK numbers it
   bench.server[0].say(h2::settings() + h2::headers(1, {{":status", "200"}}, false) +

@@ -41,7 +41,9 @@ struct Bench : SimStage {
     REQUIRE(dial.start(io.now() + kSecond).ok());
     REQUIRE(run_until([this] { return borrower.lane != nullptr; }));
   }
-  ~Bench() { CHECK(run_until([this] { return pool.empty(); })); }
+  ~Bench() {
+    CHECK(run_until([this] { return pool.empty(); }));
+  }
 
   House server{net, sim::SimNet::address(2, 80)};
   upstream::Pool pool{io, {}};

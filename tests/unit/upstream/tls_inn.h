@@ -1,5 +1,5 @@
-// Servers over TLS in the simulated world, for tests of connections to providers: each connection is an
-// engine of its own, and what it hears and says is plaintext.
+// Servers over TLS in the simulated world, for tests of connections to providers: each connection
+// is an engine of its own, and what it hears and says is plaintext.
 #pragma once
 
 #include <doctest/doctest.h>
