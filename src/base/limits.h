@@ -91,6 +91,29 @@ inline constexpr Nanos kTlsHandshake = 5 * base::kSecond;   // from the connecti
 inline constexpr Nanos kTlsGoodbye = 500 * base::kMillisecond;   // to hand over a last alert
 inline constexpr Nanos kTlsComplaintPause = 30 * base::kSecond;  // a line of log for an origin
 
+// -- connections to providers
+inline constexpr Nanos kDialStagger =
+    250 * base::kMillisecond;                      // then the next address too (RFC 8305)
+inline constexpr Nanos kFreshFor = base::kSecond;  // made and not used: not dead unnoticed yet
+inline constexpr std::size_t kWarmMost = 64;       // spare connections of an origin, per worker
+inline constexpr std::size_t kSpareDials = 8;      // in the background at once, all origins
+inline constexpr Nanos kSpareDelay =
+    20 * base::kMillisecond;  // after a spare was taken: the request goes first
+inline constexpr Nanos kSpareRetry =
+    100 * base::kMillisecond;  // of an origin that is down; doubled
+inline constexpr Nanos kSpareRetryMost = 30 * base::kSecond;
+inline constexpr Nanos kSpareLead =
+    2 * base::kSecond;  // its successor is dialled so long before one is given up
+inline constexpr Nanos kYoungConnection = base::kSecond;  // what ends so soon was not ended by age
+inline constexpr Nanos kPoolIdleMost = 300 * base::kSecond;  // however much a server announces
+inline constexpr Nanos kProbeAfter = 2 * base::kSecond;  // of silence, a PING goes with the request
+inline constexpr Nanos kProbeTimeout = 3 * base::kSecond;  // then what is unanswered goes elsewhere
+inline constexpr int kTcpKeepIdle = 15;                    // seconds; a dead one is found within 30
+inline constexpr int kTcpKeepInterval = 5;
+inline constexpr int kTcpKeepCount = 3;
+inline constexpr int kTcpUserTimeout = 15'000;  // ms in which nothing that was sent is acknowledged
+inline constexpr std::size_t kSpareLanes = 1024;  // that race, or close, beyond the connections
+
 // -- a worker
 inline constexpr std::size_t kClientConnections = 16384;    // above: 503 and close
 inline constexpr std::size_t kUpstreamConnections = 16384;  // all origins together

@@ -9,6 +9,18 @@ namespace {
 
 using Trusts = std::map<std::string, std::shared_ptr<const net::TlsTrust>>;
 
+// What we offer, the most wanted first.
+std::vector<std::string> protocols_of(const Provider& provider) {
+  switch (provider.http) {
+    case HttpVersion::h2:
+      return {"h2"};
+    case HttpVersion::automatic:
+      return {"h2", "http/1.1"};
+    default:
+      return {"http/1.1"};
+  }
+}
+
 std::string load(Provider& provider, Trusts& trusts) {
   const bool named = !provider.ca_file.empty();
   const std::string file = named ? provider.ca_file : net::TlsTrust::default_file();
@@ -22,7 +34,7 @@ std::string load(Provider& provider, Trusts& trusts) {
   provider.tls = net::TlsClient::make({.host = provider.host,
                                        .certificate_file = provider.tls_certificate,
                                        .key_file = provider.tls_key,
-                                       .protocols = {"http/1.1"}},
+                                       .protocols = protocols_of(provider)},
                                       trust,
                                       fault);
   return provider.tls != nullptr ? std::string() : "tls_certificate: " + fault;

@@ -261,6 +261,9 @@ void Reader::read_provider(const Entry& entry, Snapshot& snapshot) {
   check_keys_are_protected(entry, path, provider);
   check_tls(entry, path, provider);
   check_http_version(entry, path, provider);
+  // A handshake is what a spare connection saves; there is little to save without one.
+  const bool has_handshake = provider.scheme == "https" || provider.http == HttpVersion::h2c;
+  if (has_handshake && keys.find("warm_min") == nullptr) provider.warm_min = 1;
   snapshot.providers.push_back(std::move(provider));
 }
 

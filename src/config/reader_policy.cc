@@ -111,10 +111,13 @@ void Reader::check_tls(const Entry& entry, const std::string& path, const Provid
 void Reader::check_http_version(const Entry& entry,
                                 const std::string& path,
                                 const Provider& provider) {
-  if (provider.scheme != "https" || provider.http != HttpVersion::h2c) return;
+  const bool is_tls = provider.scheme == "https";
+  const HttpVersion unfit = is_tls ? HttpVersion::h2c : HttpVersion::h2;
+  if (provider.scheme.empty() || provider.http != unfit) return;
   tell(*entry.value.find("http"),
        path + ".http",
-       "h2c is HTTP/2 without TLS, and base_url is https; leave it to auto");
+       is_tls ? "h2c is HTTP/2 without TLS, and base_url is https; leave it to auto"
+              : "2 is HTTP/2 over TLS, and base_url has none; without TLS it is called h2c");
 }
 
 // -- targets

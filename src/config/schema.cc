@@ -230,9 +230,19 @@ constexpr Key kProviderKeys[] = {
     {.name = "http",
      .kind = Kind::choice,
      .slot = [](Place& at) -> Slot { return &at.provider->http; },
-     .words = "auto|1.1|h2c",
-     .help = "Which HTTP is spoken. `auto`: 1.1, until HTTP/2 is agreed upon in TLS; `h2c`: HTTP/2 "
-             "without TLS to a server that expects it."},
+     .words = "auto|1.1|2|h2c",
+     .help =
+         "Which HTTP is spoken. `auto`: over https 2 or 1.1, whichever the server chooses (ALPN), "
+         "over http 1.1; `2`: over https 2 or nothing; `h2c`: HTTP/2 without TLS to a server "
+         "that expects it."},
+    {.name = "warm_min",
+     .kind = Kind::integer,
+     .slot = [](Place& at) -> Slot { return &at.provider->warm_min; },
+     .least = 0,
+     .most = base::limits::kWarmMost,
+     .help = "How many spare connections each worker keeps ready beside those in use, so that no "
+             "request waits for a handshake; dialled at start, replaced before they grow too old. "
+             "Without this key 1 over https and h2c."},
     {.name = "stream_usage",
      .kind = Kind::boolean,
      .slot = [](Place& at) -> Slot { return &at.provider->reports_usage; },

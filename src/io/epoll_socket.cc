@@ -8,6 +8,7 @@
 
 #include "io/epoll_io.h"
 #include "io/socket_error.h"
+#include "io/upstream_options.h"
 
 namespace headrace::io {
 namespace {
@@ -64,10 +65,7 @@ base::Status EpollIo::connect(Socket& socket,
   HEADRACE_ASSERT(socket.state == Socket::State::closed && !socket.closed_link.linked());
   const int fd = ::socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return descriptor_error(errno);
-  if (address.ss_family != AF_UNIX) {
-    const int on = 1;
-    ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  }
+  set_upstream_options(fd, address.ss_family);
   const int result = ::connect(fd, reinterpret_cast<const sockaddr*>(&address), size);
   const int os_errno = result == 0 ? 0 : errno;
   socket.state = Socket::State::connecting;

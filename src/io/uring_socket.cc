@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "io/socket_error.h"
+#include "io/upstream_options.h"
 #include "io/uring_io.h"
 #include "io/uring_request.h"
 
@@ -46,10 +47,7 @@ base::Status UringIo::connect(Socket& socket,
     fd = ::socket(address.ss_family, type, 0);
   }
   if (fd < 0) return descriptor_error(errno);
-  if (address.ss_family == AF_INET || address.ss_family == AF_INET6) {
-    const int on = 1;
-    ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  }
+  set_upstream_options(fd, address.ss_family);
   start(socket, fd, side, Socket::State::connecting);
   socket.address = address;
   socket.address_size = size;

@@ -42,7 +42,7 @@ struct Stream::Tls {
   std::string_view failure_text;
 };
 
-Stream::Stream(io::Io& io, io::SocketOwner& owner) : io_(io), owner_(owner), socket_(*this) {}
+Stream::Stream(io::Io& io, io::SocketOwner& owner) : io_(io), owner_(&owner), socket_(*this) {}
 
 Stream::~Stream() = default;
 
@@ -66,6 +66,14 @@ base::Status Stream::connect(const sockaddr_storage& address,
   return {};
 }
 
+void Stream::secure(const TlsClient& tls, TlsSessions* tickets) {
+  HEADRACE_ASSERT(tls_ == nullptr && socket_.is_open());
+  tls_ = std::make_unique<Tls>(io_.blocks(), tls, tickets);
+  tls_->deadline.bind<&Stream::on_deadline>(*this);
+  begin_handshake();
+  advance_handshake();
+}
+
 void Stream::adopt(int fd, io::Side side) {
   HEADRACE_ASSERT(tls_ == nullptr);
   io_.adopt(socket_, fd, side);
@@ -80,7 +88,7 @@ void Stream::adopt(int fd, io::Side side, const TlsServer& tls) {
 }
 
 void Stream::on_connected(base::Status status) {
-  if (tls_ == nullptr || !status) return owner_.on_connected(status);
+  if (tls_ == nullptr || !status) return owner_->on_connected(status);
   if (tls_->phase == Tls::Phase::closing) return;
   begin_handshake();
   advance_handshake();
@@ -91,7 +99,7 @@ void Stream::on_connected(base::Status status) {
 void Stream::begin_handshake() {
   tls_->phase = Tls::Phase::shaking;
   tls_->began = io_.now();
-  io_.recv_start(socket_);
+  if (!socket_.receiving) io_.recv_start(socket_);
   io_.timers().schedule(tls_->deadline, io_.now() + limits::kTlsHandshake);
 }
 
@@ -110,7 +118,7 @@ void Stream::advance_handshake() {
   io_.timers().cancel(tls_->deadline);
   tls_->phase = Tls::Phase::open;
   if (!tls_->unsealed.empty() || tls_->shut_wanted) io_.at_turn_end(*this);
-  owner_.on_connected({});
+  owner_->on_connected({});
   if (!is_open()) return;
   if (!tls_->reads) {
     io_.pause(socket_, io::kPauseUnread);
@@ -140,7 +148,7 @@ void Stream::recv_start() {
 }
 
 void Stream::on_data(io::Slice slice) {
-  if (tls_ == nullptr) return owner_.on_data(std::move(slice));
+  if (tls_ == nullptr) return owner_->on_data(std::move(slice));
   switch (tls_->phase) {
     case Tls::Phase::shaking:
       tls_->engine.feed(std::move(slice));
@@ -165,13 +173,13 @@ void Stream::read() {
     if (!tls_->engine.output().empty()) flush();  // an alert, an answer to new keys
     switch (outcome) {
       case TlsEngine::Outcome::done:
-        owner_.on_data(std::move(plaintext));
+        owner_->on_data(std::move(plaintext));
         continue;
       case TlsEngine::Outcome::more:
         return;
       case TlsEngine::Outcome::ended:
         tls_->peer_ended = true;
-        owner_.on_eof();
+        owner_->on_eof();
         return;
       case TlsEngine::Outcome::failed:
         return fail(tls_->engine.failure(), tls_->engine.failure_text());
@@ -180,7 +188,7 @@ void Stream::read() {
 }
 
 void Stream::on_eof() {
-  if (tls_ == nullptr) return owner_.on_eof();
+  if (tls_ == nullptr) return owner_->on_eof();
   switch (tls_->phase) {
     case Tls::Phase::connecting:
     case Tls::Phase::failed:
@@ -199,7 +207,7 @@ void Stream::on_eof() {
 }
 
 void Stream::on_error(base::Error error) {
-  if (tls_ == nullptr) return owner_.on_error(error);
+  if (tls_ == nullptr) return owner_->on_error(error);
   if (tls_->phase == Tls::Phase::closing) {
     io_.close(socket_, io::CloseHow::orderly);
     return;
@@ -313,14 +321,14 @@ void Stream::flush() {
 }
 
 void Stream::on_sent() {
-  if (tls_ == nullptr) return owner_.on_sent();
+  if (tls_ == nullptr) return owner_->on_sent();
   if (tls_->phase == Tls::Phase::closing) {
     if (socket_.queued_bytes() == 0) io_.close(socket_, io::CloseHow::orderly);
     return;
   }
   if (tls_->phase != Tls::Phase::open) return;
   if (!tls_->unsealed.empty()) io_.at_turn_end(*this);
-  owner_.on_sent();
+  owner_->on_sent();
 }
 
 std::size_t Stream::queued_bytes() const {
@@ -358,9 +366,9 @@ void Stream::report(base::Error error) {
   io_.timers().cancel(tls_->deadline);
   tls_->unsealed.clear();
   if (awaited) {
-    owner_.on_connected(error);
+    owner_->on_connected(error);
   } else {
-    owner_.on_error(error);
+    owner_->on_error(error);
   }
 }
 
@@ -397,7 +405,7 @@ void Stream::on_closed() {
     tls_.reset();
     socket_.prompt_sent = false;
   }
-  owner_.on_closed();
+  owner_->on_closed();
 }
 
 // -- what it is like

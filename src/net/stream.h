@@ -14,6 +14,9 @@
 //     kTlsGoodbye, and on_closed comes that much later. Where bytes are still queued nothing is
 //     said: what the peer has must not look complete.
 //
+// A stream may be made by one object and lent to another: set_owner(). One that began plain turns
+// into TLS where it stands by secure(), behind a proxy's CONNECT.
+//
 // Owned by its connection, one thread. The TLS part (about 6 KB with the library's) is made for a
 // connection and dropped with it; nothing is allocated by us for an event.
 #pragma once
@@ -40,6 +43,9 @@ class Stream final : private io::SocketOwner, private io::TurnEndOwner {
   Stream& operator=(const Stream&) = delete;
   ~Stream();
 
+  // Who hears the events from here on; from inside an event too.
+  void set_owner(io::SocketOwner& owner) { owner_ = &owner; }
+
   // -- verbs; as those of io::Io
   base::Status connect(const sockaddr_storage& address, socklen_t size, io::Side side);
   // `tls` and `tickets` (may be null) outlive the connection.
@@ -48,6 +54,9 @@ class Stream final : private io::SocketOwner, private io::TurnEndOwner {
                        io::Side side,
                        const TlsClient& tls,
                        TlsSessions* tickets);
+  // A second on_connected() follows, as if it had been made with `tls`. REQUIRES: plain, open,
+  // recv_start() was called, and nothing that was received is left.
+  void secure(const TlsClient& tls, TlsSessions* tickets);
   void adopt(int fd, io::Side side);
   void adopt(int fd, io::Side side, const TlsServer& tls);
   void recv_start();
@@ -101,7 +110,7 @@ class Stream final : private io::SocketOwner, private io::TurnEndOwner {
   bool has_goodbye();
 
   io::Io& io_;
-  io::SocketOwner& owner_;
+  io::SocketOwner* owner_;
   io::Socket socket_;
   std::unique_ptr<Tls> tls_;
 };

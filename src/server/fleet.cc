@@ -175,6 +175,7 @@ void Fleet::run(std::size_t index,
     options.first_sequence = member.ring.next_sequence();
     options.clients_max = options_.clients_max;
     options.refusals_max = options_.refusals_max;
+    options.pool.seed = random_seed();
     options.pool.connections_max = options_.upstreams_max;
     if (options_.io.tiny) options.pool.idle_per_origin = 1;
     options.bell = bell_.get();

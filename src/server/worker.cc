@@ -22,14 +22,19 @@ upstream::Endpoint endpoint_of(const sockaddr_storage& address) {
 }
 
 upstream::Protocol protocol_of(const config::Provider& provider) {
-  return provider.http == config::HttpVersion::h2c ? upstream::Protocol::h2
-                                                   : upstream::Protocol::http1;
+  using config::HttpVersion;
+  if (provider.http == HttpVersion::h2 || provider.http == HttpVersion::h2c) {
+    return upstream::Protocol::h2;
+  }
+  const bool chooses = provider.tls != nullptr && provider.http == HttpVersion::automatic;
+  return chooses ? upstream::Protocol::either : upstream::Protocol::http1;
 }
 
-// Connections are shared by those who speak alike, on the same terms of TLS.
+// Connections are shared by those who speak alike, on the same terms of TLS: those know what is
+// offered there.
 std::string origin_name(const config::Provider& provider) {
-  const bool h2 = protocol_of(provider) == upstream::Protocol::h2;
-  const std::string name = (h2 ? "h2+" : "") + provider.scheme + "://" + provider.host + ":" +
+  const bool h2c = provider.http == config::HttpVersion::h2c;
+  const std::string name = (h2c ? "h2+" : "") + provider.scheme + "://" + provider.host + ":" +
                            std::to_string(provider.port);
   HEADRACE_ASSERT((provider.scheme == "https") == (provider.tls != nullptr));
   return provider.tls == nullptr ? name : name + " " + provider.tls->identity();
@@ -63,6 +68,7 @@ void Worker::use(const proxy::Rules& rules) {
   auto live = std::make_unique<proxy::Live>();
   live->rules = &rules;
   live->origins.reserve(snapshot.providers.size());
+  pool_.forget_warmth();
   for (const config::Provider& provider : snapshot.providers) {
     upstream::Origin& origin = pool_.origin(origin_name(provider));
     std::vector<upstream::Endpoint> endpoints;
@@ -72,10 +78,12 @@ void Worker::use(const proxy::Rules& rules) {
     origin.set_endpoints(std::move(endpoints));
     origin.set_tls(provider.tls);
     origin.set_protocol(protocol_of(provider));
+    origin.set_warm_min(std::max<std::size_t>(origin.warm_min(), provider.warm_min));
     live->origins.push_back(&origin);
   }
   const std::size_t places = std::min(listeners_.size(), snapshot.listen.size());
   for (std::size_t i = 0; i < places; ++i) listeners_[i]->set_terms(snapshot.listen[i]);
+  pool_.keep_warm();
   shop_.live = live.get();
   lives_.push_back(std::move(live));
   retire_rules();
@@ -219,6 +227,12 @@ void Worker::publish_counters() {
   out.upstream_connecting.set(pool.connecting);
   out.connects.set(pool.connects);
   out.reuses.set(pool.reuses);
+  out.waits.set(pool.waits);
+  out.spares.set(pool.spares);
+  out.waited_ns.set(pool.waited_ns);
+  out.goaways.set(pool.goaways);
+  out.resets_sent.set(pool.resets_sent);
+  out.resets_seen.set(pool.resets_seen);
   out.tls_full.set(pool.tls_full);
   out.tls_resumed.set(pool.tls_resumed);
   out.tls_failed.set(pool.tls_failed);

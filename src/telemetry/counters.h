@@ -58,6 +58,12 @@ struct alignas(128) WorkerCounters {
   Counter upstream_connecting;
   Counter connects;       // connections made
   Counter reuses;         // requests that found one waiting
+  Counter waits;          // and those that had to wait for one
+  Counter spares;         // connections made before anybody asked
+  Counter waited_ns;      // how long those waited, together
+  Counter goaways;        // that a server of HTTP/2 ended
+  Counter resets_sent;    // streams of HTTP/2 that we reset: the cancelled ones
+  Counter resets_seen;    // that a server reset
   Counter stale_retries;  // and had to go again, because it was dead
   Counter cancels;        // attempts given up because the client went
   Counter tls_full;       // handshakes with providers, from nothing
@@ -115,6 +121,9 @@ constexpr CounterRow gauge(Text family, Text help, Counter W::* member) {
 constexpr CounterRow with(Text labels, CounterRow row) {
   row.labels = labels;
   return row;
+}
+constexpr CounterRow counter_nanos(Text family, Text help, Counter W::* member) {
+  return {family, {}, help, CounterKind::counter, CounterScope::process, 1e-9, member};
 }
 constexpr CounterRow worker_nanos(Text family, Text help, Counter W::* member) {
   return {family, {}, help, CounterKind::gauge, CounterScope::worker, 1e-9, member};
@@ -175,6 +184,23 @@ inline constexpr std::array kCounterRows = {
     counter("headrace_upstream_connects_total", "Connections made to providers.", &W::connects),
     counter(
         "headrace_upstream_reuses_total", "Requests that took a pooled connection.", &W::reuses),
+    counter("headrace_upstream_waits_total",
+            "Requests that had to wait for a connection to be made.",
+            &W::waits),
+    counter("headrace_upstream_spares_total",
+            "Connections made in the background, before a request wanted them.",
+            &W::spares),
+    counter_nanos("headrace_upstream_connection_wait_seconds_total",
+                  "How long requests waited for connections to be made, together.",
+                  &W::waited_ns),
+    with(R"(by="us")",
+         counter("headrace_upstream_resets_total",
+                 "Streams of HTTP/2 that were reset before their end, by whom.",
+                 &W::resets_sent)),
+    with(R"(by="provider")", counter("headrace_upstream_resets_total", "", &W::resets_seen)),
+    counter("headrace_upstream_goaways_total",
+            "Connections that a server of HTTP/2 ended with GOAWAY.",
+            &W::goaways),
     counter("headrace_upstream_stale_retries_total",
             "Requests sent again because a pooled connection was dead.",
             &W::stale_retries),

@@ -26,79 +26,68 @@ base::Error error_of(H2Code code) {
 
 }  // namespace
 
-// -- H2Call
-
-void H2Call::send(AnswerOwner& owner, WireRequest request) {
-  HEADRACE_ASSERT(owner_ == nullptr);
-  owner_ = &owner;
-  owner.wire = {};
-  request_ = std::move(request);
-  reused_ = conn_.connected();
-  conn_.start(*this);
-}
-
-void H2Call::cancel() {
-  conn_.cancel(*this);
-}
-
-void H2Call::pause() {
-  conn_.pause(*this);
-}
-
-void H2Call::resume() {
-  conn_.resume(*this);
-}
-
-bool H2Call::connected() const {
-  return conn_.connected();
-}
-
 // -- connecting
 
 H2Conn::H2Conn(io::Io& io, H2Pool& pool, Origin& origin)
     : io_(io),
       pool_(pool),
       origin_(origin),
-      socket_(*this),
+      dial_(io, pool.owner(), origin, *this),
       session_(pool.memory(), io.blocks(), *this) {
   timer_.bind<&H2Conn::on_timer>(*this);
 }
 
 H2Conn::~H2Conn() {
   HEADRACE_ASSERT(calls_ == 0);
+  HEADRACE_ASSERT(lane_ == nullptr);
   HEADRACE_ASSERT(!timer_.scheduled());
 }
 
-base::Status H2Conn::connect(base::Nanos deadline) {
+void H2Conn::on_dialled(Lane& lane) {
   HEADRACE_ASSERT(state_ == State::connecting);
-  connect_deadline_ = deadline;
-  const Endpoint& endpoint = origin_.next_endpoint();
-  ++addresses_tried_;
-  const base::Status status =
-      io_.connect(socket_, endpoint.address, endpoint.size, io::Side::upstream);
-  if (!status) return status;
-  io_.timers().schedule(timer_, deadline);
-  return {};
+  if (pool_.owner().settle(origin_, lane.stream()) == Protocol::h2) return use(lane);
+  if (!origin_.negotiates()) {
+    pool_.owner().note_tls_failure(
+        origin_, Errc::tls_failed, "the server does not agree to HTTP/2");
+    lane.abandon(io::CloseHow::orderly);
+    return fail(base::upstream_error(Errc::tls_failed));
+  }
+  pool_.owner().take_http1(origin_, lane);
+  hand_on_waiting();
+  retire();
 }
 
-void H2Conn::on_connected(base::Status status) {
-  if (state_ == State::closing) return;
-  io_.timers().cancel(timer_);
-  if (!status) {
-    if (addresses_tried_ < origin_.endpoints().size() && io_.now() < connect_deadline_) {
-      io_.close(socket_, io::CloseHow::abort);  // on_closed dials the next address
-      return;
+// Each goes on over HTTP/1.1: the first on the connection that has just come about.
+void H2Conn::hand_on_waiting() {
+  const base::Nanos time_left = std::max<base::Nanos>(dial_.deadline() - io_.now(), 1);
+  while (H2Call* call = waiting_.pop_front()) {
+    HEADRACE_ASSERT(call->owner_ != nullptr);
+    base::Result<UpstreamConn*> other = pool_.owner().acquire(origin_, time_left, false);
+    if (!other) {
+      set_aside(*call, other.error());
+      continue;
     }
-    fail(base::upstream_error(Errc::connect_failed, status.error().os_errno));
-    return;
+    --calls_;
+    call->hand_on(**other);
   }
-  io_.recv_start(socket_);
+  tell_failed();
+}
+
+void H2Conn::use(Lane& lane) {
+  lane_ = &lane;
+  lane.lend(*this);
+  stream().recv_start();
+  note_claimed();
   state_ = State::open;
   opened_at_ = heard_at_ = idle_since_ = io_.now();
   begin_waiting();
   pool_.note_connected(*this);
   push_out();
   after_event();
+}
+
+void H2Conn::on_dial_failed(base::Error error) {
+  fail(error);
 }
 
 // -- calls
@@ -120,16 +109,26 @@ std::size_t H2Conn::free_streams() const {
 bool H2Conn::tired() const {
   if (state_ != State::open) return false;
   return draining_ || cancels_ >= limits::kH2Successor ||
-         io_.now() - opened_at_ >= limits::kH2AgeMost;
+         io_.now() - opened_at_ >= origin_.age_span().safe();
+}
+
+bool H2Conn::fresh() const {
+  return state_ == State::open && !used_ && io_.now() - opened_at_ < limits::kFreshFor;
+}
+
+void H2Conn::note_claimed() {
+  if (std::exchange(is_spare_, false)) pool_.owner().warmer().note_spare_dialled();
 }
 
 void H2Conn::add(H2Call& call) {
+  used_ = true;
   waiting_.push_back(call);
   ++calls_;
   pool_.note(*this);
 }
 
 void H2Conn::start(H2Call& call) {
+  call.since_ = io_.now();
   if (state_ != State::open || !begin(call)) return;
   push_out();
   after_verb();
@@ -139,7 +138,8 @@ bool H2Conn::begin(H2Call& call) {
   if (free_streams() == 0) return false;
   WireRequest& request = call.request_;
   http::H2FieldList fields;
-  const std::size_t head_bytes = fields.read_request(request.first.view(), "http");
+  const std::size_t head_bytes =
+      fields.read_request(request.first.view(), stream().is_tls() ? "https" : "http");
   HEADRACE_ASSERT(head_bytes != 0);
   const bool ends = request.first.size() == head_bytes && request.second.empty();
   if (!session_.request(call, fields, ends)) return false;
@@ -147,7 +147,9 @@ bool H2Conn::begin(H2Call& call) {
   running_.push_back(call);
   call.begun_ = true;
   ++begun_;
-  call.owner_->wire = {io_.now(), ends ? io_.now() : 0};
+  if (!call.reused_) pool_.owner().note_waited(call.since_);
+  const base::Nanos tls_began = call.reused_ ? 0 : stream().connected_at();
+  call.owner_->wire = {io_.now(), ends ? io_.now() : 0, tls_began};
   request.first.drop_front(head_bytes);
   if (!ends) {
     for (io::Slice* piece : {&request.first, &request.second, &request.third}) {
@@ -157,6 +159,7 @@ bool H2Conn::begin(H2Call& call) {
   }
   request = {};
   if (call.paused_) session_.hold(call);
+  if (!pinged_ && io_.now() - heard_at_ >= limits::kProbeAfter) ping(true);
   return true;
 }
 
@@ -173,12 +176,12 @@ void H2Conn::begin_waiting() {
 void H2Conn::push_out() {
   if (inside_ || state_ != State::open) return;
   inside_ = true;
-  while (socket_.queued_bytes() < limits::kH2SendBytes) {
-    session_.produce(out_, limits::kH2SendBytes - socket_.queued_bytes());
+  while (stream().queued_bytes() < limits::kH2SendBytes) {
+    session_.produce(out_, limits::kH2SendBytes - stream().queued_bytes());
     if (out_.empty()) break;
-    while (!out_.empty()) io_.send(socket_, out_.pop());
+    while (!out_.empty()) stream().send(out_.pop());
   }
-  socket_.prompt_sent = socket_.queued_bytes() >= limits::kH2SendBytes;
+  stream().set_prompt_sent(stream().queued_bytes() >= limits::kH2SendBytes);
   inside_ = false;
 }
 
@@ -195,6 +198,7 @@ void H2Conn::cancel(H2Call& call) {
   if (call.open()) {
     session_.reset(call, H2Code::cancel);
     ++cancels_;
+    pool_.note_reset(true);
   }
   release(call);
   push_out();
@@ -242,11 +246,13 @@ void H2Conn::on_h2_data(http::H2Stream& stream, io::Slice piece) {
 }
 
 void H2Conn::on_h2_end(http::H2Stream& stream) {
+  Warmer::note_good(origin_);
   release(of(stream))->on_answer_end();
 }
 
 // This may come while a verb of some other call hands over frames: its owner learns of it later.
 void H2Conn::on_h2_closed(http::H2Stream& stream, H2Code code) {
+  pool_.note_reset(false);
   base::Error error = error_of(code);
   if (of(stream).answer_started_) error.retry = base::Retry::next_target;
   set_aside(of(stream), error);
@@ -254,7 +260,9 @@ void H2Conn::on_h2_closed(http::H2Stream& stream, H2Code code) {
 
 // Those that run may run on; those that wait have nothing to wait for.
 void H2Conn::on_h2_goaway() {
+  if (!draining_) origin_.age_span().note_end(io_.now() - opened_at_);
   draining_ = true;
+  pool_.note_goaway(*this);
   while (H2Call* call = waiting_.front()) set_aside(*call, error_of(H2Code::refused_stream));
 }
 
@@ -264,7 +272,8 @@ void H2Conn::arm_timer() {
   base::Nanos due =
       pinged_ ? pinged_at_ + limits::kH2PingTimeout : heard_at_ + limits::kH2PingEvery;
   if (calls_ == 0) due = std::min(due, idle_since_ + limits::kH2IdleTimeout);
-  const base::Nanos old_at = opened_at_ + limits::kH2AgeMost;
+  if (pinged_ && probed_) due = std::min(due, pinged_at_ + limits::kProbeTimeout);
+  const base::Nanos old_at = opened_at_ + origin_.age_span().safe();
   if (old_at > io_.now()) due = std::min(due, old_at);
   // What happens moves the deadlines on; the timer finds that out when it fires.
   if (!timer_.scheduled() || timer_.deadline() > due) io_.timers().schedule(timer_, due);
@@ -272,25 +281,40 @@ void H2Conn::arm_timer() {
 
 void H2Conn::on_timer() {
   const base::Nanos now = io_.now();
-  if (state_ == State::connecting) {
-    fail(base::upstream_error(Errc::connect_timeout, ETIMEDOUT));
-    return;
-  }
   if (pinged_ && now - pinged_at_ >= limits::kH2PingTimeout) {
     fail(base::upstream_error(Errc::upstream_reset, ETIMEDOUT));
     return;
   }
+  if (pinged_ && probed_ && now - pinged_at_ >= limits::kProbeTimeout) give_up_unanswered();
   if (calls_ == 0 && now - idle_since_ >= limits::kH2IdleTimeout) {
-    retire();
-    return;
+    if (!pool_.keeps(*this)) return retire();
+    idle_since_ = now;
   }
-  if (!pinged_ && now - heard_at_ >= limits::kH2PingEvery) {
-    pinged_ = true;
-    pinged_at_ = now;
-    session_.ping();
-  }
+  if (!pinged_ && now - heard_at_ >= limits::kH2PingEvery) ping(false);
   push_out();
   after_event();
+}
+
+void H2Conn::ping(bool probe) {
+  pinged_ = true;
+  probed_ = probe;
+  pinged_at_ = io_.now();
+  session_.ping();
+}
+
+// A PING that went with a request is not answered: who waits for an answer asks elsewhere. What
+// runs may still come through, until the PING's own time is over.
+void H2Conn::give_up_unanswered() {
+  probed_ = false;
+  draining_ = true;
+  H2Call* next = nullptr;
+  for (H2Call* call = running_.front(); call != nullptr; call = next) {
+    next = running_.after(*call);
+    if (call->answer_started_) continue;
+    if (call->open()) session_.reset(*call, H2Code::cancel);
+    set_aside(*call, error_of(H2Code::refused_stream));
+  }
+  pool_.note_worn(*this);
 }
 
 // Owners hear nothing from inside their own verbs.
@@ -322,6 +346,7 @@ bool H2Conn::rest() {
     successor_asked_ = true;
     pool_.want_successor(*this);
   }
+  if (tired()) pool_.note_worn(*this);
   if (calls_ != 0 || (!draining_ && !pool_.closing())) return false;
   retire();
   return true;
@@ -377,9 +402,7 @@ void H2Conn::on_error(base::Error error) {
 // answer may be asked again on a new one; so may what never got onto the wire of any.
 void H2Conn::fail(base::Error error) {
   const bool was_open = state_ == State::open;
-  // Asked before: closing may be done at once, and on_closed is due all the same.
-  const bool was_closed = socket_.is_closed();
-  retire();
+  note_death();
   for (CallList* list : {&running_, &waiting_}) {
     while (H2Call* call = list->front()) {
       base::Error told = error;
@@ -389,26 +412,38 @@ void H2Conn::fail(base::Error error) {
       set_aside(*call, told);
     }
   }
+  state_ = State::closing;
   tell_failed();
-  if (was_closed) pool_.bury(*this);
+  retire();
 }
 
+// One that never served anybody and goes so soon says that the server is not well.
+void H2Conn::note_death() {
+  const bool young = !used_ && io_.now() - opened_at_ < limits::kYoungConnection;
+  if (is_spare_ || (state_ == State::open && young))
+    pool_.owner().warmer().note_died_young(origin_);
+}
+
+// Where nothing has to be closed first, it is gone at once.
 void H2Conn::retire() {
-  HEADRACE_ASSERT(state_ != State::closing && !inside_);
+  HEADRACE_ASSERT(!inside_);
+  HEADRACE_ASSERT(calls_ == 0);
   io_.timers().cancel(timer_);
+  dial_.stop();
+  note_claimed();
   state_ = State::closing;
   pool_.note(*this);
-  const bool between_addresses = socket_.state == io::Socket::State::closing;
-  if (!socket_.is_closed() && !between_addresses) io_.close(socket_, io::CloseHow::orderly);
+  pool_.note_worn(*this);
+  if (lane_ == nullptr) {
+    pool_.bury(*this);
+  } else {
+    stream().close(io::CloseHow::orderly);
+  }
 }
 
 void H2Conn::on_closed() {
-  if (state_ == State::connecting) {  // the last address refused: dial the next one
-    const base::Status status = connect(connect_deadline_);
-    if (!status) fail(base::upstream_error(Errc::connect_failed, status.error().os_errno));
-    return;
-  }
   HEADRACE_ASSERT(state_ == State::closing);
+  pool_.owner().release(*std::exchange(lane_, nullptr));
   pool_.bury(*this);
 }
 

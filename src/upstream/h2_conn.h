@@ -1,6 +1,10 @@
-// One HTTP/2 connection to an upstream: connects, multiplexes calls over one byte stream, and
-// reports each answer to its attempt in the events that an HTTP/1.1 connection uses. Owned by the
-// H2Pool; calls are lent to attempts from it.
+// One HTTP/2 connection to an upstream, plain or TLS: connects, multiplexes calls over one byte
+// stream, and reports each answer to its attempt in the events that an HTTP/1.1 connection uses.
+// Owned by the H2Pool; calls are lent to attempts from it.
+//
+// A server that was left the choice (ALPN) may choose HTTP/1.1: then the byte stream goes to an
+// HTTP/1.1 connection, and each call that waited goes on over one of those, unnoticed by its
+// attempt.
 //
 // A cancelled call is a RST_STREAM, and the connection lives on. Servers count those, so after
 // kH2Cancels (or kH2AgeMost) the connection takes no more calls and ends with its last one; its
@@ -18,60 +22,40 @@
 #include "base/result.h"
 #include "http/h2_client_session.h"
 #include "io/io.h"
-#include "upstream/call.h"
+#include "upstream/dial.h"
+#include "upstream/h2_call.h"
 
 namespace headrace::upstream {
 
-class H2Conn;
 class H2Pool;
 class Origin;
 
-// A request on a connection: waiting for it, or running on a stream of it.
-class H2Call final : public Call, private http::H2Stream {
- public:
-  explicit H2Call(H2Conn& conn) : conn_(conn) {}
-
-  void send(AnswerOwner& owner, WireRequest request) override;
-  void cancel() override;
-  void pause() override;
-  void resume() override;
-  bool paused() const override { return paused_; }
-  bool reused() const override { return reused_; }
-  bool connected() const override;
-
-  base::ListLink link;  // the connection's
-
- private:
-  friend class H2Conn;
-
-  H2Conn& conn_;
-  AnswerOwner* owner_ = nullptr;
-  WireRequest request_;    // waits for the connection
-  base::Error failure_{};  // told when it may be
-  bool begun_ = false;     // its head went to the session
-  bool paused_ = false;
-  bool reused_ = false;
-  bool answer_started_ = false;
-};
-
-class H2Conn final : public io::SocketOwner, public http::H2ClientOwner {
+class H2Conn final : public io::SocketOwner, public http::H2ClientOwner, private DialOwner {
  public:
   H2Conn(io::Io& io, H2Pool& pool, Origin& origin);
   ~H2Conn();
 
-  // Begins to connect to the origin's next address. REQUIRES: just made.
-  base::Status connect(base::Nanos deadline);
+  // Begins to connect to one of the origin's addresses. REQUIRES: just made.
+  base::Status connect(base::Nanos deadline) { return dial_.start(deadline); }
+  // Takes over a connection that was dialled for somebody who speaks something else.
+  // REQUIRES: just made.
+  void take(Lane& lane) { use(lane); }
   // How many more calls it would carry; 0 also when it is on its way out.
   std::size_t room() const;
   bool connected() const { return state_ == State::open; }
+  // It has just been made, and nobody has used it.
+  bool fresh() const;
   // It has done enough: a successor is wanted.
   bool tired() const;
   // A call of its own, to be sent in this turn. REQUIRES: room(), and a slot for it.
   void add(H2Call& call);
+  // Somebody wants it: it is no spare any more, even while it connects.
+  void note_claimed();
   // No more calls; the end comes with the last one, now when there is none.
   void drain();
   bool draining() const { return draining_; }
   Origin& origin() const { return origin_; }
+  H2Pool& pool() const { return pool_; }
 
   // -- from its calls
   void start(H2Call& call);
@@ -80,7 +64,7 @@ class H2Conn final : public io::SocketOwner, public http::H2ClientOwner {
   void resume(H2Call& call);
 
   // -- events of the socket
-  void on_connected(base::Status status) override;
+  void on_connected(base::Status) override {}
   void on_data(io::Slice slice) override;
   void on_eof() override;
   void on_error(base::Error error) override;
@@ -110,6 +94,11 @@ class H2Conn final : public io::SocketOwner, public http::H2ClientOwner {
 
   static H2Call& of(http::H2Stream& stream) { return static_cast<H2Call&>(stream); }
 
+  void on_dialled(Lane& lane) override;
+  void on_dial_failed(base::Error error) override;
+  void use(Lane& lane);
+  void hand_on_waiting();
+  net::Stream& stream() { return lane_->stream(); }
   std::size_t free_streams() const;
   bool begin(H2Call& call);
   void begin_waiting();
@@ -118,17 +107,21 @@ class H2Conn final : public io::SocketOwner, public http::H2ClientOwner {
   void after_event();
   bool rest();
   void arm_timer();
+  void ping(bool probe);
   AnswerOwner* release(H2Call& call);
   void set_aside(H2Call& call, base::Error error);
   void tell_failed();
   void fail(base::Error error);
   void retire();
+  void note_death();
+  void give_up_unanswered();
 
   io::Io& io_;
   H2Pool& pool_;
   Origin& origin_;
-  io::Socket socket_;
-  io::Timer timer_;  // to connect; then the nearest of ping, idle end and age
+  Dial dial_;
+  Lane* lane_ = nullptr;  // while connected, and until that is closed
+  io::Timer timer_;       // the nearest of ping, idle end and age
   http::H2ClientSession session_;
   io::SliceQueue out_;
   CallList waiting_;  // not on the wire yet
@@ -139,12 +132,13 @@ class H2Conn final : public io::SocketOwner, public http::H2ClientOwner {
   State state_ = State::connecting;
   Standing standing_ = Standing::connecting;
   bool draining_ = false;
-  bool inside_ = false;  // the session is on the stack: what is due then is done afterwards
+  bool used_ = false;
+  bool is_spare_ = false;  // dialled for nobody, and still connecting
+  bool probed_ = false;    // the PING went with a request
+  bool inside_ = false;    // the session is on the stack: what is due then is done afterwards
   bool pinged_ = false;
   bool successor_asked_ = false;
-  std::uint8_t addresses_tried_ = 0;
   std::uint32_t cancels_ = 0;
-  base::Nanos connect_deadline_ = 0;
   base::Nanos opened_at_ = 0;
   base::Nanos heard_at_ = 0;
   base::Nanos pinged_at_ = 0;

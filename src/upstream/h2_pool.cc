@@ -7,13 +7,17 @@ namespace headrace::upstream {
 
 namespace limits = base::limits;
 
-H2Pool::H2Pool(io::Io& io, std::size_t connections_max, PoolCounters& counters)
-    : io_(io), counters_(counters), conns_(connections_max, 4), calls_(limits::kUpstreamCalls) {}
+H2Pool::H2Pool(io::Io& io, Pool& owner, std::size_t connections_max, PoolCounters& counters)
+    : io_(io),
+      owner_(owner),
+      counters_(counters),
+      conns_(connections_max, 4),
+      calls_(limits::kUpstreamCalls) {}
 
 base::Result<Call*> H2Pool::acquire(Origin& origin, base::Nanos connect_timeout, bool fresh) {
   H2Conn* chosen = nullptr;
   for (H2Conn* conn = origin.h2_.front(); conn != nullptr; conn = origin.h2_.after(*conn)) {
-    if (conn->room() == 0 || (fresh && conn->connected())) continue;
+    if (conn->room() == 0 || (fresh && conn->connected() && !conn->fresh())) continue;
     chosen = conn;
     if (conn->connected()) break;  // rather than one that still connects
   }
@@ -25,7 +29,8 @@ base::Result<Call*> H2Pool::acquire(Origin& origin, base::Nanos connect_timeout,
   }
   H2Call* call = calls_.make(*chosen);
   if (call == nullptr) return base::gateway_error(base::Errc::overloaded);
-  if (reused) ++counters_.reuses;
+  ++(reused ? counters_.reuses : counters_.waits);
+  chosen->note_claimed();
   chosen->add(*call);
   return call;
 }
@@ -43,6 +48,49 @@ base::Result<H2Conn*> H2Pool::dial(Origin& origin, base::Nanos connect_timeout) 
   ++counters_.connecting;
   ++counters_.connects;
   return conn;
+}
+
+// -- spares
+
+bool H2Pool::dial_spare(Origin& origin) {
+  base::Result<H2Conn*> conn = dial(origin, limits::kConnectTimeout);
+  if (conn) (*conn)->is_spare_ = true;
+  return conn.ok();
+}
+
+Spares H2Pool::spares(Origin& origin) {
+  Spares spares;
+  for (H2Conn* conn = origin.h2_.front(); conn != nullptr; conn = origin.h2_.after(*conn)) {
+    if (conn->room() == 0 || conn->tired()) continue;
+    ++(conn->connected() ? spares.ready : spares.connecting);
+  }
+  return spares;
+}
+
+bool H2Pool::keeps(H2Conn& conn) {
+  Origin& origin = conn.origin();
+  return !closing_ && !conn.draining() && spares(origin).ready <= origin.warm_min();
+}
+
+void H2Pool::note_worn(H2Conn& conn) {
+  if (conn.origin().warm_min() != 0) owner_.warmer().touch(0);
+}
+
+void H2Pool::note_reset(bool ours) {
+  ++(ours ? counters_.resets_sent : counters_.resets_seen);
+}
+
+void H2Pool::note_goaway(H2Conn& conn) {
+  ++counters_.goaways;
+  note_worn(conn);
+}
+
+void H2Pool::take(Origin& origin, Lane& lane) {
+  H2Conn* conn = closing_ ? nullptr : conns_.make(io_, *this, origin);
+  if (conn == nullptr) return lane.abandon(io::CloseHow::orderly);
+  origin.h2_.push_back(*conn);
+  ++counters_.connecting;
+  conn->take(lane);
 }
 
 std::size_t& H2Pool::gauge(H2Conn::Standing standing) {
@@ -73,6 +121,7 @@ void H2Pool::note(H2Conn& conn) {
 // Whoever is tired goes when there is somebody to take over.
 void H2Pool::note_connected(H2Conn& conn) {
   note(conn);
+  owner_.note_handshake(conn.stream());
   auto& conns = conn.origin().h2_;
   H2Conn* next = nullptr;
   for (H2Conn* other = conns.front(); other != nullptr; other = next) {

@@ -7,11 +7,12 @@
 namespace headrace::upstream {
 
 Pool::Pool(io::Io& io, PoolOptions options)
-
     : io_(io),
       options_(options),
+      lanes_(options.connections_max + base::limits::kSpareLanes),
       conns_(options.connections_max),
-      h2_(io, options.connections_max, counters_) {
+      h2_(io, *this, options.connections_max, counters_),
+      warmer_(io, *this, options.seed) {
   sweep_timer_.bind<&Pool::on_sweep>(*this);
 }
 
@@ -24,7 +25,7 @@ Origin& Pool::origin(const std::string& name) {
   for (const auto& origin : origins_) {
     if (origin->name() == name) return *origin;
   }
-  origins_.push_back(std::make_unique<Origin>(name));
+  origins_.push_back(std::make_unique<Origin>(name, options_.idle_timeout));
   return *origins_.back();
 }
 
@@ -36,14 +37,26 @@ base::Result<Call*> Pool::call(Origin& origin, base::Nanos connect_timeout, bool
 }
 
 base::Result<UpstreamConn*> Pool::acquire(Origin& origin, base::Nanos connect_timeout, bool fresh) {
-  if (UpstreamConn* conn = fresh ? nullptr : origin.idle_.front(); conn != nullptr) {
-    conn->idle_link.unlink();
+  if (origin.warm_min_ != 0) warmer_.touch(base::limits::kSpareDelay);
+  UpstreamConn* idle = origin.idle_.front();
+  if (fresh && idle != nullptr && !idle->fresh()) idle = nullptr;
+  if (idle != nullptr) {
+    idle->idle_link.unlink();
     --origin.idle_count_;
     --counters_.idle;
     ++counters_.busy;
     ++counters_.reuses;
-    return conn;
+    return idle;
   }
+  ++counters_.waits;
+  if (UpstreamConn* spare = origin.spares_.front(); spare != nullptr) {
+    claim(*spare);
+    return spare;
+  }
+  return dial(origin, connect_timeout);
+}
+
+base::Result<UpstreamConn*> Pool::dial(Origin& origin, base::Nanos connect_timeout) {
   if (origin.endpoints_.empty()) return base::upstream_error(base::Errc::resolve_failed);
   UpstreamConn* conn = conns_.make(io_, *this, origin);
   if (conn == nullptr) return base::gateway_error(base::Errc::overloaded);
@@ -58,18 +71,99 @@ base::Result<UpstreamConn*> Pool::acquire(Origin& origin, base::Nanos connect_ti
   return conn;
 }
 
+// -- spares
+
+// It has come about, or failed, or somebody wants it already.
+void Pool::claim(UpstreamConn& conn) {
+  if (!std::exchange(conn.is_spare_, false)) return;
+  conn.idle_link.unlink();
+  --conn.origin().spare_count_;
+  warmer_.note_spare_dialled();
+}
+
+bool Pool::dial_spare(Origin& origin) {
+  if (closing_) return false;
+  if (origin.protocol() == Protocol::h2) {
+    if (!h2_.dial_spare(origin)) return false;
+  } else {
+    base::Result<UpstreamConn*> conn = dial(origin, base::limits::kConnectTimeout);
+    if (!conn) return false;
+    (*conn)->is_spare_ = true;
+    origin.spares_.push_back(**conn);
+    ++origin.spare_count_;
+  }
+  ++counters_.spares;
+  return true;
+}
+
+Spares Pool::spares(Origin& origin) {
+  if (origin.protocol() == Protocol::h2) return h2_.spares(origin);
+  Spares spares;
+  spares.connecting = origin.spare_count_;
+  const base::Nanos span = origin.idle_span().safe();
+  const base::Nanos lead = std::min(base::limits::kSpareLead, span / 4);
+  // The youngest come first: when those that are needed grow old, others are.
+  for (UpstreamConn* conn = origin.idle_.front(); conn != nullptr;
+       conn = origin.idle_.after(*conn)) {
+    const base::Nanos good_until = conn->idle_since + span - lead;
+    if (good_until <= io_.now()) break;
+    spares.good_until = good_until;
+    if (++spares.ready >= std::max<std::size_t>(origin.warm_min_, 1)) break;
+  }
+  return spares;
+}
+
+Spares Pool::warm(Origin& origin) {
+  Spares now = spares(origin);
+  if (now.count() == 0 && !origin.endpoints_.empty() && io_.now() >= origin.warmth_.dial_after &&
+      warmer_.dial(origin)) {
+    ++now.connecting;
+  }
+  return now;
+}
+
+void Pool::forget_warmth() {
+  for (const auto& origin : origins_) origin->warm_min_ = 0;
+}
+
 void Pool::note_connected(UpstreamConn& conn) {
   HEADRACE_ASSERT(conn.state_ == UpstreamConn::State::connecting);
+  claim(conn);
   --counters_.connecting;
   ++counters_.busy;
-  if (!conn.stream_.is_tls()) return;
-  ++(conn.stream_.resumed() ? counters_.tls_resumed : counters_.tls_full);
+  note_handshake(conn.lane_->stream());
+}
+
+// -- what either kind of connection needs
+
+Lane* Pool::make_lane(Dial& dial, std::size_t endpoint) {
+  return lanes_.make(io_, *this, dial, endpoint);
+}
+
+Protocol Pool::settle(Origin& origin, const net::Stream& stream) {
+  if (!stream.is_tls()) return origin.protocol();
+  const Protocol spoken = stream.protocol() == "h2" ? Protocol::h2 : Protocol::http1;
+  if (origin.negotiates()) origin.learn_protocol(spoken);
+  return spoken;
+}
+
+// Counted once, by whoever uses it.
+void Pool::note_handshake(const net::Stream& stream) {
+  if (!stream.is_tls()) return;
+  ++(stream.resumed() ? counters_.tls_resumed : counters_.tls_full);
+}
+
+void Pool::take_http1(Origin& origin, Lane& lane) {
+  UpstreamConn* conn = closing_ ? nullptr : conns_.make(io_, *this, origin);
+  if (conn == nullptr) return lane.abandon(io::CloseHow::orderly);
+  origin.all_.push_back(*conn);
+  ++counters_.connecting;
+  conn->take(lane);
 }
 
 // The words are the library's constants; a server that fails again and again is named now and then.
-void Pool::note_tls_failure(UpstreamConn& conn, base::Errc code, std::string_view text) {
+void Pool::note_tls_failure(Origin& origin, base::Errc code, std::string_view text) {
   ++counters_.tls_failed;
-  Origin& origin = conn.origin();
   if (io_.now() < origin.quiet_until_) return;
   origin.quiet_until_ = io_.now() + base::limits::kTlsComplaintPause;
   // A name may go on behind a blank, with what only tells origins apart.
@@ -93,13 +187,14 @@ void Pool::put_idle(UpstreamConn& conn) {
   ++origin.idle_count_;
   origin.idle_.push_front(conn);
   conn.idle_since = io_.now();
+  if (conn.requests_ != 0) Warmer::note_good(origin);
   if (closing_) {
     conn.retire(io::CloseHow::orderly);
     return;
   }
   if (origin.idle_count_ > options_.idle_per_origin)
     origin.idle_.back()->retire(io::CloseHow::orderly);
-  if (!sweep_timer_.scheduled()) schedule_sweep();
+  sweep_by(conn.idle_since + origin.idle_span_.safe());
 }
 
 // Called while the connection still has the state it leaves.
@@ -107,8 +202,13 @@ void Pool::note_retired(UpstreamConn& conn) {
   switch (conn.state_) {
     case UpstreamConn::State::connecting:
       --counters_.connecting;
+      if (conn.is_spare_) {
+        claim(conn);
+        if (!closing_) warmer_.note_spare_failed(conn.origin());
+      }
       break;
     case UpstreamConn::State::idle:
+      note_missing(conn);
       if (conn.idle_link.linked()) {
         conn.idle_link.unlink();
         --conn.origin().idle_count_;
@@ -125,6 +225,14 @@ void Pool::note_retired(UpstreamConn& conn) {
   }
 }
 
+// An idle one goes: another may have to take its place.
+void Pool::note_missing(UpstreamConn& conn) {
+  if (conn.origin().warm_min_ == 0) return;
+  const bool young = io_.now() - conn.idle_since < base::limits::kYoungConnection;
+  if (conn.requests_ == 0 && young) warmer_.note_died_young(conn.origin());
+  warmer_.touch(0);
+}
+
 void Pool::bury(UpstreamConn& conn) {
   conn.origin_link.unlink();
   conns_.destroy(&conn);
@@ -132,6 +240,7 @@ void Pool::bury(UpstreamConn& conn) {
 
 void Pool::close_all() {
   closing_ = true;
+  warmer_.stop();
   for (const auto& origin : origins_) {
     h2_.close_all(*origin);
     UpstreamConn* next = nullptr;
@@ -148,7 +257,8 @@ void Pool::close_all() {
 void Pool::on_sweep() {
   for (const auto& origin : origins_) {
     UpstreamConn* conn = origin->idle_.back();
-    while (conn != nullptr && conn->idle_since + options_.idle_timeout <= io_.now()) {
+    while (conn != nullptr && conn->idle_since + origin->idle_span_.safe() <= io_.now()) {
+      origin->idle_span_.note_outlived();
       conn->retire(io::CloseHow::orderly);
       conn = origin->idle_.back();
     }
@@ -157,11 +267,19 @@ void Pool::on_sweep() {
 }
 
 void Pool::schedule_sweep() {
-  base::Nanos oldest = base::kNever;
+  base::Nanos due = base::kNever;
   for (const auto& origin : origins_) {
-    if (UpstreamConn* conn = origin->idle_.back()) oldest = std::min(oldest, conn->idle_since);
+    if (UpstreamConn* conn = origin->idle_.back()) {
+      due = std::min(due, conn->idle_since + origin->idle_span_.safe());
+    }
   }
-  if (oldest != base::kNever) io_.timers().schedule(sweep_timer_, oldest + options_.idle_timeout);
+  if (due != base::kNever) sweep_by(due);
+}
+
+void Pool::sweep_by(base::Nanos due) {
+  if (!sweep_timer_.scheduled() || sweep_timer_.deadline() > due) {
+    io_.timers().schedule(sweep_timer_, due);
+  }
 }
 
 }  // namespace headrace::upstream

@@ -12,31 +12,11 @@ namespace limits = base::limits;
 using base::Errc;
 
 UpstreamConn::UpstreamConn(io::Io& io, Pool& pool, Origin& origin)
-    : io_(io), pool_(pool), origin_(origin), stream_(io, *this) {
-  connect_timer_.bind<&UpstreamConn::on_connect_timeout>(*this);
-}
+    : io_(io), pool_(pool), origin_(origin), dial_(io, pool, origin, *this) {}
 
 UpstreamConn::~UpstreamConn() {
   HEADRACE_ASSERT(owner_ == nullptr);
-  HEADRACE_ASSERT(!connect_timer_.scheduled());
-}
-
-base::Status UpstreamConn::connect(base::Nanos deadline) {
-  HEADRACE_ASSERT(state_ == State::connecting);
-  connect_deadline_ = deadline;
-  const base::Status status = dial();
-  if (!status) return status;
-  io_.timers().schedule(connect_timer_, deadline);
-  return {};
-}
-
-base::Status UpstreamConn::dial() {
-  const Endpoint& endpoint = origin_.next_endpoint();
-  ++addresses_tried_;
-  const net::TlsClient* tls = origin_.tls();
-  if (tls == nullptr) return stream_.connect(endpoint.address, endpoint.size, io::Side::upstream);
-  return stream_.connect(
-      endpoint.address, endpoint.size, io::Side::upstream, *tls, &origin_.tickets());
+  HEADRACE_ASSERT(lane_ == nullptr);
 }
 
 void UpstreamConn::send(AnswerOwner& owner, WireRequest request) {
@@ -46,28 +26,51 @@ void UpstreamConn::send(AnswerOwner& owner, WireRequest request) {
   owner.wire = {};
   request_ = std::move(request);
   ++requests_;
+  // One that came about in this turn was made for whoever waited for it.
+  was_there_ = state_ == State::idle && (requests_ > 1 || idle_since != io_.now());
   parser_.reset();
   in_body_ = answer_started_ = keep_alive_ = false;
   interim_answers_ = 0;
+  waits_since_ = io_.now();
   if (state_ == State::connecting) return;
   state_ = State::busy;
   flush_request();
 }
 
 void UpstreamConn::flush_request() {
-  owner_->wire = {io_.now(), io_.now(), reused() ? 0 : stream_.connected_at()};
-  stream_.send(std::move(request_.first));
-  stream_.send(std::move(request_.second));
-  stream_.send(std::move(request_.third));
+  net::Stream& stream = lane_->stream();
+  owner_->wire = {io_.now(), io_.now(), reused() ? 0 : stream.connected_at()};
+  stream.send(std::move(request_.first));
+  stream.send(std::move(request_.second));
+  stream.send(std::move(request_.third));
 }
 
-void UpstreamConn::on_connected(base::Status status) {
-  if (state_ == State::closing) return;
-  io_.timers().cancel(connect_timer_);
-  if (!status) return on_connect_failed(status.error());
-  stream_.recv_start();
+void UpstreamConn::on_dialled(Lane& lane) {
+  HEADRACE_ASSERT(state_ == State::connecting);
+  if (pool_.settle(origin_, lane.stream()) == Protocol::h2) {
+    // A surprise: whoever waited asks again, and finds it where HTTP/2 is spoken.
+    pool_.claim(*this);
+    pool_.take_h2(origin_, lane);
+    base::Error error = base::upstream_error(Errc::upstream_closed);
+    error.retry = base::Retry::same_target;
+    fail(error);
+    return;
+  }
+  use(lane);
+}
+
+void UpstreamConn::take(Lane& lane) {
+  use(lane);
+}
+
+void UpstreamConn::use(Lane& lane) {
+  lane_ = &lane;
+  lane.lend(*this);
+  if (paused_) lane.stream().pause(io::kPauseBackpressure);
+  lane.stream().recv_start();
   pool_.note_connected(*this);
   if (owner_ != nullptr) {
+    pool_.note_waited(waits_since_);
     state_ = State::busy;
     flush_request();
     return;
@@ -76,32 +79,25 @@ void UpstreamConn::on_connected(base::Status status) {
   pool_.put_idle(*this);
 }
 
-// Who cannot be reached may be reached elsewhere. Who was reached and is not to be trusted, or does
-// not shake hands, is not asked a second time by another address.
-void UpstreamConn::on_connect_failed(base::Error error) {
-  if (!stream_.failure_text().empty()) {
-    pool_.note_tls_failure(*this, error.code, stream_.failure_text());
-    fail(base::upstream_error(error.code, error.os_errno));
-    return;
-  }
-  if (addresses_tried_ < origin_.endpoints().size() && io_.now() < connect_deadline_) {
-    stream_.close(io::CloseHow::abort);  // on_closed dials the next address
-    return;
-  }
-  fail(base::upstream_error(Errc::connect_failed, error.os_errno));
+void UpstreamConn::on_dial_failed(base::Error error) {
+  fail(error);
 }
 
-void UpstreamConn::on_connect_timeout() {
-  HEADRACE_ASSERT(state_ == State::connecting);
-  if (stream_.is_tls()) pool_.note_tls_timeout(stream_.connected_at() != 0);
-  fail(base::upstream_error(Errc::connect_timeout, ETIMEDOUT));
+void UpstreamConn::pause() {
+  paused_ = true;
+  if (lane_ != nullptr) lane_->stream().pause(io::kPauseBackpressure);
+}
+
+void UpstreamConn::resume() {
+  paused_ = false;
+  if (lane_ != nullptr) lane_->stream().resume(io::kPauseBackpressure);
 }
 
 // Only a request that the kernel took in parts moves its stamp: to the turn that handed over the
 // last one.
 void UpstreamConn::on_sent() {
   if (owner_ == nullptr) return;
-  if (stream_.queued_bytes() != 0) {
+  if (lane_->stream().queued_bytes() != 0) {
     owner_->wire.request_sent = 0;
   } else if (owner_->wire.request_sent == 0) {
     owner_->wire.request_sent = io_.now();
@@ -143,6 +139,7 @@ bool UpstreamConn::read_head(io::Slice& slice) {
   }
 
   const http::ResponseHead head = parser_.head();
+  note_keep_alive(text);
   // What the head took of the newest slice becomes free room before its body.
   slice.drop_front(parser_.head_bytes() - gathered_head_.before());
   if (head.status < 200) {
@@ -162,6 +159,19 @@ bool UpstreamConn::read_head(io::Slice& slice) {
   if (owner_ != owner) return false;  // the attempt was cancelled over this head
   gathered_head_.reset();
   return true;
+}
+
+// A server may say how long it lets a connection idle: `Keep-Alive: timeout=5`.
+void UpstreamConn::note_keep_alive(base::Bytes text) {
+  constexpr base::Bytes kTimeout = "timeout=";
+  base::Bytes value = parser_.fields().find("keep-alive", text);
+  const std::size_t at = value.find(kTimeout);
+  if (at == base::Bytes::npos) return;
+  value.remove_prefix(at + kTimeout.size());
+  const std::size_t end = std::min(value.find_first_not_of("0123456789"), value.size());
+  const auto seconds = base::parse_decimal(value.substr(0, end));
+  if (!seconds || *seconds == 0 || *seconds > 86'400) return;
+  origin_.idle_span().announce(static_cast<base::Nanos>(*seconds) * base::kSecond);
 }
 
 // Cuts the payload out of `slice`. A piece is handed on when the framing behind it is known,
@@ -204,7 +214,7 @@ void UpstreamConn::read_body(io::Slice slice) {
 // The answer is complete. Stray bytes behind it spoil the connection, not the answer.
 void UpstreamConn::finish_answer(bool leftover) {
   AnswerOwner* owner = std::exchange(owner_, nullptr);
-  const bool request_unsent = stream_.queued_bytes() != 0;
+  const bool request_unsent = lane_->stream().queued_bytes() != 0;
   if (keep_alive_ && !leftover && !request_unsent) {
     state_ = State::idle;
     resume();
@@ -217,6 +227,7 @@ void UpstreamConn::finish_answer(bool leftover) {
 
 void UpstreamConn::on_eof() {
   if (state_ == State::closing) return;
+  if (state_ == State::idle) origin_.idle_span().note_end(io_.now() - idle_since);
   if (state_ == State::busy && in_body_ && body_.finish_at_eof()) {
     keep_alive_ = false;
     finish_answer(false);
@@ -254,25 +265,21 @@ void UpstreamConn::cancel() {
 
 void UpstreamConn::retire(io::CloseHow how) {
   HEADRACE_ASSERT(state_ != State::closing);
-  io_.timers().cancel(connect_timer_);
+  dial_.stop();
   pool_.note_retired(*this);
   state_ = State::closing;
   request_ = {};
   gathered_head_.reset();
-  if (stream_.is_closed()) {
+  if (lane_ == nullptr) {  // nothing that would have to be closed first
     pool_.bury(*this);
-  } else if (!stream_.is_closing()) {  // else: between two addresses
-    stream_.close(how);
+  } else {
+    lane_->stream().close(how);
   }
 }
 
 void UpstreamConn::on_closed() {
-  if (state_ == State::connecting) {  // the last address refused: dial the next one
-    const base::Status status = connect(connect_deadline_);
-    if (!status) fail(base::upstream_error(Errc::connect_failed, status.error().os_errno));
-    return;
-  }
   HEADRACE_ASSERT(state_ == State::closing);
+  pool_.release(*std::exchange(lane_, nullptr));
   pool_.bury(*this);
 }
 

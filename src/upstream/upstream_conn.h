@@ -12,61 +12,68 @@
 
 #include "base/error.h"
 #include "base/intrusive_list.h"
+#include "base/limits.h"
 #include "http/h1_body.h"
 #include "http/h1_parser.h"
 #include "io/gather.h"
 #include "io/io.h"
-#include "net/stream.h"
 #include "upstream/call.h"
+#include "upstream/dial.h"
 
 namespace headrace::upstream {
 
 class Origin;
 class Pool;
 
-class UpstreamConn final : public io::SocketOwner, public Call {
+class UpstreamConn final : public io::SocketOwner, public Call, private DialOwner {
  public:
   enum class State : std::uint8_t { connecting, idle, busy, closing };
 
   UpstreamConn(io::Io& io, Pool& pool, Origin& origin);
   ~UpstreamConn();
 
-  // Begins to connect to the origin's next address. REQUIRES: just made.
-  base::Status connect(base::Nanos deadline);
+  // Begins to connect to one of the origin's addresses. REQUIRES: just made.
+  base::Status connect(base::Nanos deadline) { return dial_.start(deadline); }
+  // Takes over a connection that was dialled for somebody who speaks something else, and idles.
+  // REQUIRES: just made.
+  void take(Lane& lane);
 
   // Sends a request when connected and reports the answer to `owner`. REQUIRES: no request runs.
   void send(AnswerOwner& owner, WireRequest request) override;
   // The attempt is over before its answer: the connection is closed in this turn. No event follows.
   void cancel() override;
-  void pause() override { stream_.pause(io::kPauseBackpressure); }
-  void resume() override { stream_.resume(io::kPauseBackpressure); }
+  void pause() override;
+  void resume() override;
 
-  bool paused() const override { return stream_.paused(); }
+  bool paused() const override { return paused_; }
 
-  bool reused() const override { return requests_ > 1; }  // the running request is not its first
+  bool reused() const override { return was_there_; }
   bool connected() const override { return state_ != State::connecting; }
+  // It has just been made, and nobody has used it.
+  bool fresh() const { return requests_ == 0 && io_.now() - idle_since < base::limits::kFreshFor; }
   Origin& origin() const { return origin_; }
 
   // -- events
-  void on_connected(base::Status status) override;
+  void on_connected(base::Status) override {}
   void on_data(io::Slice slice) override;
   void on_eof() override;
   void on_error(base::Error error) override;
   void on_sent() override;
   void on_closed() override;
-  void on_connect_timeout();
 
   base::ListLink idle_link;    // the pool's
   base::ListLink origin_link;  // every connection of an origin
-  base::Nanos idle_since = 0;
+  base::Nanos idle_since = 0;  // from when it was put there, or came about
 
  private:
   friend class Pool;
 
-  base::Status dial();
+  void on_dialled(Lane& lane) override;
+  void on_dial_failed(base::Error error) override;
+  void use(Lane& lane);
   void flush_request();
-  void on_connect_failed(base::Error error);
   bool read_head(io::Slice& slice);
+  void note_keep_alive(base::Bytes text);
   void read_body(io::Slice slice);
   void finish_answer(bool leftover);
   void fail(base::Error error);
@@ -76,8 +83,8 @@ class UpstreamConn final : public io::SocketOwner, public Call {
   io::Io& io_;
   Pool& pool_;
   Origin& origin_;
-  net::Stream stream_;
-  io::Timer connect_timer_;
+  Dial dial_;
+  Lane* lane_ = nullptr;  // while connected, and until that is closed
   AnswerOwner* owner_ = nullptr;
   WireRequest request_;       // waits for the connection
   io::Gather gathered_head_;  // an answer head that came in pieces
@@ -87,9 +94,11 @@ class UpstreamConn final : public io::SocketOwner, public Call {
   bool in_body_ = false;
   bool keep_alive_ = false;
   bool answer_started_ = false;
+  bool paused_ = false;
+  bool is_spare_ = false;   // dialled for nobody
+  bool was_there_ = false;  // the connection, before the running request
   std::uint8_t interim_answers_ = 0;
-  std::uint8_t addresses_tried_ = 0;
-  base::Nanos connect_deadline_ = 0;
+  base::Nanos waits_since_ = 0;  // the running request, for the connection
   std::uint64_t requests_ = 0;
 };
 

@@ -15,7 +15,7 @@ def node(scene, *arguments):
 
 
 def gateway_over_h2(scene, base_url, **more):
-    providers = {"up": {"base_url": base_url, "http": "h2c", "api_key": "sk-secret"}}
+    providers = {"up": {"base_url": base_url, "http": "h2c", "api_key": "sk-secret", "warm_min": 0}}
     return scene.gateway(base_url, providers=providers, **more)
 
 

@@ -14,7 +14,8 @@ from harness.scene import case, free_port
 
 def gateway_of(scene, base_url, certificates, **keys):
     config = configuration(base_url)
-    config["providers"]["up"].update({"ca_file": str(certificates.authority), **keys})
+    # Without spare connections, whose number is not what these cases are about.
+    config["providers"]["up"].update({"ca_file": str(certificates.authority), "warm_min": 0, **keys})
     return scene.gateway(base_url, providers=config["providers"])
 
 

@@ -1,5 +1,7 @@
-// A provider on Node's own HTTP/2 server without TLS (prior knowledge). The model of a request says what becomes of
-// it; what the server saw is asked for with the model `seen`.
+// A provider on Node's own HTTP/2 server, without TLS (prior knowledge) or with it. The model of a request says what
+// becomes of it; what the server saw is asked for with the model `seen`. Arguments: the bound on streams, then, to
+// serve over TLS, a certificate and its key.
+const fs = require('fs');
 const http2 = require('http2');
 
 const words = ['Water', ' runs', ' \u6c34', ' "down"', ' hill'];
@@ -61,7 +63,11 @@ function answer(stream, headers, body) {
   stream.end('{"from":"node","text":"\u6c34"}');
 }
 
-const server = http2.createServer({settings: {maxConcurrentStreams: Number(process.argv[2] || 100)}});
+const [, , bound, certificate, key] = process.argv;
+const settings = {maxConcurrentStreams: Number(bound || 100)};
+const server = certificate
+  ? http2.createSecureServer({settings, cert: fs.readFileSync(certificate), key: fs.readFileSync(key)})
+  : http2.createServer({settings});
 server.on('session', (session) => {
   seen.sessions += 1;
   session.on('error', () => {});

@@ -220,11 +220,21 @@ TEST_CASE("keys and credentials are printed without secrets and load again") {
   CHECK(again.providers[0].credentials[2].weight == 2);
 }
 
-TEST_CASE("a provider's HTTP is 1.1 unless it is written otherwise, and fits its URL") {
+TEST_CASE(
+    "a provider's HTTP is left to the server unless it is written otherwise, and fits its URL") {
   CHECK(read_good(file("")).providers[0].http == HttpVersion::automatic);
   CHECK(read_good(file("", ", http: 1.1")).providers[0].http == HttpVersion::http1);
   CHECK(read_good(file("", ", http: h2c")).providers[0].http == HttpVersion::h2c);
-  check_fault(file("", ", http: 2"), "is not one of auto, 1.1, h2c");
+  check_fault(file("", ", http: 2"), "2 is HTTP/2 over TLS, and base_url has none");
+  check_fault(file("", ", http: 3"), "is not one of auto, 1.1, 2, h2c");
+}
+
+TEST_CASE("spare connections are kept where a handshake would be waited for, or as it is written") {
+  CHECK(read_good(file("")).providers[0].warm_min == 0);
+  CHECK(read_good(file("", ", http: h2c")).providers[0].warm_min == 1);
+  CHECK(read_good(file("", ", warm_min: 3")).providers[0].warm_min == 3);
+  CHECK(read_good(file("", ", http: h2c, warm_min: 0")).providers[0].warm_min == 0);
+  check_fault(file("", ", warm_min: 65"), "64");
 }
 
 }  // namespace

@@ -1,0 +1,74 @@
+"""Warm connections: dialled before anybody asks, replaced before anybody notices."""
+
+import threading
+import time
+
+from cases.alpn import node
+from cases.tls import gateway_of
+from harness import words
+from harness.checks import equal, require, until
+from harness.scene import case
+
+
+@case("the first request of all finds a connection over TLS, of either protocol", every_backend=True)
+def first(scene):
+    certificates = scene.certificates()
+    certificates.issue("good")
+    upstream = scene.upstream(tls=certificates.server("good"))
+    for base in (upstream.base_url, node(scene, certificates)):
+        gateway = gateway_of(scene, base, certificates, warm_min=1)
+        gateway.wait_metric("headrace_upstream_connections", 1, state="idle")
+        for _ in range(3):
+            equal(scene.ask(gateway).status, 200, "the status")
+        equal(gateway.metrics().required("headrace_upstream_waits_total"), 0, "requests that waited for a connection")
+
+
+@case("the targets that only stand in are warm too")
+def fallbacks(scene):
+    certificates = scene.certificates()
+    certificates.issue("good")
+    terms = certificates.server("good")
+    ups = [scene.upstream(tls=terms) for _ in range(3)]
+    authority = str(certificates.authority)
+    providers = {f"p{i}": {"base_url": up.base_url, "ca_file": authority} for i, up in enumerate(ups)}
+    scene.gateway(ups[0], providers=providers, routes=[{"model": "*", "targets": list(providers)}])
+    until(lambda: all(up.connections == 1 for up in ups), "each provider has a connection")
+    require(all(not up.requests for up in ups), "nobody was asked anything")
+
+
+@case("clients that go again and again cost no handshake that anybody waits for")
+def cancels(scene):
+    certificates = scene.certificates()
+    certificates.issue("good")
+
+    def script(call):
+        call.send(words.stream_head())
+        for event in words.STREAM[:3]:
+            call.send(words.chunk(event))
+        call.wait_gone()
+
+    upstream = scene.upstream(script, tls=certificates.server("good"))
+    for base in (upstream.base_url, node(scene, certificates)):
+        gateway = gateway_of(scene, base, certificates, warm_min=1)
+        gateway.wait_metric("headrace_upstream_connections", 1, state="idle")
+        for _ in range(20):
+            leaving = scene.client(gateway).send(words.chat_request(model="endless", stream=True))
+            leaving.read_head()
+            time.sleep(0.1)  # the spare is dialled while the answer runs
+            leaving.close()
+        gateway.wait_metric("headrace_upstream_cancels_total", 20)
+        equal(gateway.metrics().required("headrace_upstream_waits_total"), 0, "requests that waited for a connection")
+
+
+@case("a spare connection that the server ends is replaced, and a server that is gone is not stormed")
+def replaced(scene):
+    certificates = scene.certificates()
+    certificates.issue("good")
+    upstream = scene.upstream(tls=certificates.server("good"))
+    gateway = gateway_of(scene, upstream.base_url, certificates, warm_min=2)
+    gateway.wait_metric("headrace_upstream_connections", 2, state="idle")
+    upstream.end()
+    gateway.wait_metric("headrace_upstream_connections", 0, state="idle")
+    threading.Event().wait(2.0)
+    connects = gateway.metrics().required("headrace_upstream_connects_total")
+    require(3 <= connects <= 20, f"dials in two seconds: {connects}")

@@ -1,0 +1,82 @@
+// Servers over TLS in the simulated world, for tests of connections to providers: each connection
+// is an engine of its own, and what it hears and says is plaintext.
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "../net/tls_pair.h"
+#include "sim_stage.h"
+
+namespace headrace::test {
+
+using net::TlsEngine;
+
+// A server's end of one connection: what it hears and says is plaintext.
+class Guest final : public sim::SimPeer {
+ public:
+  Guest(sim::SimNet& net, const net::TlsServer& terms) : SimPeer(net), engine(blocks, terms) {}
+
+  void say(std::string_view text) {
+    REQUIRE(engine.write(text));
+    flush();
+  }
+  void flush() {
+    while (!engine.output().empty()) send(engine.output().pop().view());
+  }
+
+  io::BlockPool blocks;
+  TlsEngine engine;
+  std::string heard;
+  bool shaken = false;
+  bool failed = false;
+  bool silent = false;  // does not even shake hands
+
+ private:
+  void on_bytes(std::string_view bytes) override {
+    if (silent) return;
+    engine.feed(blocks.copy_of(bytes));
+    if (!shaken) {
+      const TlsEngine::Outcome outcome = engine.shake_hands();
+      shaken = outcome == TlsEngine::Outcome::done;
+      failed = outcome == TlsEngine::Outcome::failed;
+    }
+    while (shaken) {
+      io::Slice slice;
+      const TlsEngine::Outcome outcome = engine.read(slice);
+      failed = failed || outcome == TlsEngine::Outcome::failed;
+      if (outcome != TlsEngine::Outcome::done) break;
+      heard += slice.view();
+    }
+    flush();
+  }
+};
+
+class Inn final : public sim::SimListenerPeer {
+ public:
+  Inn(sim::SimNet& net, unsigned host, std::shared_ptr<const net::TlsServer> terms_of)
+      : SimListenerPeer(net, sim::SimNet::address(host, 443)),
+        terms(std::move(terms_of)),
+        net_(net) {}
+  Guest& operator[](std::size_t i) {
+    REQUIRE(i < guests.size());
+    return *guests[i];
+  }
+  std::vector<std::unique_ptr<Guest>> guests;
+  std::shared_ptr<const net::TlsServer> terms;
+  bool silent = false;
+
+ private:
+  sim::SimPeer* on_accept() override {
+    guests.push_back(std::make_unique<Guest>(net_, *terms));
+    guests.back()->silent = silent;
+    return guests.back().get();
+  }
+  sim::SimNet& net_;
+};
+
+}  // namespace headrace::test
