@@ -175,7 +175,9 @@ def events(scene):
         equal(client.answer(1).body, words.STREAM_TEXT, "the stream")
     gateway.address = gateway.addresses[0]
     if scene.backend != "tiny":  # its buffers are smaller than an event
-        equal(gateway.metrics().required("headrace_bytes_copied_total"), 0, "payload bytes copied")
+        # The first event is held until a useful one comes, and a small piece that is held alone may be moved.
+        held = 2 * len(words.STREAM[0])
+        require(gateway.metrics().required("headrace_bytes_copied_total") <= held, "no payload is copied once it flows")
 
 
 @case("a reset cancels its attempt at once, in every phase; the connection and its other streams live on", every_backend=True)
