@@ -72,7 +72,7 @@ class Upstream:
         wire.socket = self.tls.wrap_socket(wire.socket, server_side=True, do_handshake_on_connect=False)
         try:
             wire.socket.do_handshake()
-            self.resumed += wire.socket.session_reused
+            self.resumed += bool(wire.socket.session_reused)  # None when the case ended meanwhile
             # With TLS 1.3 a client may still refuse after its part, before it sends anything.
             if not wire.buffer:
                 wire.buffer = wire.socket.recv(65536)
