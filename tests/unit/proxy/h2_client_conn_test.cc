@@ -148,11 +148,11 @@ TEST_CASE("streams above the bound are refused, and may be asked for elsewhere")
   Talker& client = scene.ask(all);
   CHECK(scene.run_until([&] { return heard_on(client, 201).reset == 7; }));
   CHECK(heard_on(client, 199).reset == -1);
-  CHECK(scene.worker->shop().h2_requests.in_use() == 100);
+  CHECK(scene.worker->shop().h2_requests() == 100);
   // Who knows the bound and does not keep it breaks the rules.
   client.send(h2::settings_ack() + h2_models(203));
   CHECK(scene.run_until([&] { return goaway_of(client) == 1; }));
-  CHECK(scene.worker->shop().h2_requests.in_use() == 0);
+  CHECK(scene.worker->shop().h2_requests() == 0);
 }
 
 TEST_CASE("an idle connection ends by GOAWAY") {

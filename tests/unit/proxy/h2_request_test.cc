@@ -91,7 +91,7 @@ TEST_CASE(
     client.send(h2::data(1, "", true));
     scene.run_for(3 * kSecond);
     CHECK(heard_on(client, 1).reset == -1);
-    CHECK(scene.worker->shop().h2_requests.in_use() == 0);
+    CHECK(scene.worker->shop().h2_requests() == 0);
   }
   check_alive(scene, client);
 }
