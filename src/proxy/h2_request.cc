@@ -169,7 +169,8 @@ void H2Request::on_exchange_end() {
   HEADRACE_ASSERT(exchange_ != nullptr);
   shop_.exchanges.destroy(std::exchange(exchange_, nullptr));
   request_body_.reset();
-  if (!open()) end();
+  if (!open()) return end();
+  if (sent() && !in_ended) linger();
 }
 
 void H2Request::note_sent() {
