@@ -96,7 +96,7 @@ TEST_CASE("a reset cancels its request in the turn that sees it, and no other") 
   Talker& client = scene.ask(h2_hello() + h2_chat(1) + h2_chat(3));
   REQUIRE(scene.run_until([&] { return scene.provider.count() == 2; }));
   REQUIRE(scene.asked(1));
-  for (const std::size_t i : {0, 1}) {
+  for (std::size_t i = 0; i < 2; ++i) {
     scene.provider[i].send(kStreamHead + chunk(kRoleEvent) + chunk(delta("a")));
   }
   REQUIRE(scene.run_until([&] { return heard_on(client, 3).answered; }));
@@ -282,7 +282,7 @@ TEST_CASE("at the end of a drain what still runs gets its terminal error") {
   scene.run_for(kSecond);
   scene.worker->move_to(Worker::Stage::ending);
   CHECK(scene.run_until([&] { return client.ended; }));
-  for (const std::uint32_t id : {1, 3, 5}) {
+  for (const std::uint32_t id : {1u, 3u, 5u}) {
     CAPTURE(id);
     CHECK(heard_on(client, id).ended);
     CHECK(heard_on(client, id).payload.find("\"error\"") != std::string::npos);
