@@ -12,6 +12,19 @@
 namespace headrace::test {
 namespace {
 
+// Then every piece has a heap of its own, so that its ends are seen.
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool kPooled = false;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+constexpr bool kPooled = false;
+#else
+constexpr bool kPooled = true;
+#endif
+#else
+constexpr bool kPooled = true;
+#endif
+
 using base::kMillisecond;
 using base::kSecond;
 using server::Worker;
@@ -328,7 +341,7 @@ TEST_CASE("a worker that is warm serves HTTP/2 without the heap") {
   for (int i = 0; i < 20; ++i) round();
   const std::uint64_t before = scene.worker->shop().h2_memory.heap_calls();
   for (int i = 0; i < 50; ++i) round();
-  CHECK(scene.worker->shop().h2_memory.heap_calls() == before);
+  if (kPooled) CHECK(scene.worker->shop().h2_memory.heap_calls() == before);
 }
 
 }  // namespace headrace::test
