@@ -364,6 +364,7 @@ void H2Session::end(H2Code code) {
 
 // -- what nghttp2 calls
 
+// NOLINTBEGIN(readability-function-size): the parameters are nghttp2's.
 struct H2Session::Callbacks {
   static H2Session& self(void* user) { return *static_cast<H2Session*>(user); }
   static int result(const H2Session& session) {
@@ -467,6 +468,7 @@ struct H2Session::Callbacks {
     return self(user).next_data(self(user).find(id), most, *flags);
   }
 };
+// NOLINTEND(readability-function-size)
 
 nghttp2_data_provider H2Session::body_of_stream() {
   return {.source = {.ptr = nullptr}, .read_callback = Callbacks::read_data};

@@ -117,13 +117,11 @@ void ClientConn::read(io::Slice slice) {
         more = read_body(slice);
         break;
       case Phase::exchange:
-        keep_ahead(std::move(slice));
-        more = false;
-        break;
+        reading_ = false;
+        return keep_ahead(std::move(slice));
       case Phase::http2:
-        h2_->on_data(std::move(slice));
-        more = false;
-        break;
+        reading_ = false;
+        return h2_->on_data(std::move(slice));
       case Phase::lingering:  // that was the last request: what follows it is dropped
       case Phase::closing:
         more = false;

@@ -55,9 +55,9 @@ void H2ClientConn::on_h2_bad_request(Errc fault) {
 // Null: refused, and the client may ask elsewhere. So is whoever asks after GOAWAY has left.
 H2Request* H2ClientConn::accept() {
   if (draining_) return nullptr;
-  H2Request* request = shop_.h2_requests.make(shop_, *this, seen_ != 0);
+  H2Request* request = shop_.take_h2_request();
   if (request == nullptr) return nullptr;
-  ++seen_;
+  request->start(*this, seen_++ != 0);
   requests_.push_back(*request);
   session_.accept(*request);
   return request;
@@ -79,7 +79,7 @@ void H2ClientConn::on_h2_closed(http::H2Stream& stream, H2Code) {
 
 void H2ClientConn::end(H2Request& request) {
   request.link.unlink();
-  shop_.h2_requests.destroy(&request);
+  shop_.rest(request);
   if (!requests_.empty()) return;
   idle_since_ = shop_.io.now();
   arm_timer();

@@ -13,20 +13,34 @@ namespace limits = base::limits;
 using base::Errc;
 using http::H2Code;
 
-H2Request::H2Request(Workshop& shop, H2ClientConn& conn, bool used_before)
-    : shop_(shop), conn_(conn), used_before_(used_before) {
+H2Request::H2Request(Workshop& shop) : shop_(shop) {
   body_timer_.bind<&H2Request::on_body_timer>(*this);
   stall_timer_.bind<&H2Request::on_stall_timer>(*this);
 }
 
 H2Request::~H2Request() {
   HEADRACE_ASSERT(exchange_ == nullptr);
+}
+
+void H2Request::start(H2ClientConn& conn, bool used_before) {
+  HEADRACE_ASSERT(exchange_ == nullptr && !open());
+  conn_ = &conn;
+  used_before_ = used_before;
+  body_received_ = lingered_bytes_ = 0;
+  reading_ = lingering_ = answer_begun_ = false;
+}
+
+// The stream is closed, the exchange settled: somebody else's turn.
+void H2Request::end() {
+  HEADRACE_ASSERT(exchange_ == nullptr && !open());
   shop_.io.timers().cancel(body_timer_);
   shop_.io.timers().cancel(stall_timer_);
+  request_body_.reset();
+  conn_->end(*this);
 }
 
 const net::PeerCertificate* H2Request::certificate() const {
-  return conn_.certificate();
+  return conn_->certificate();
 }
 
 // -- reading
@@ -41,17 +55,17 @@ void H2Request::read_head(const http::RequestHead& head,
   const base::Status accepted = exchange_->read_head(head, fields, text, detail);
   if (!accepted) return refuse(accepted.error(), detail);
   const bool declared = head.framing == http::Framing::length;
-  if (declared && head.content_length > conn_.limits().body_bytes) {
+  if (declared && head.content_length > conn_->limits().body_bytes) {
     return refuse(base::client_error(Errc::body_too_large));
   }
   reading_ = true;
   body_since_ = now;
   request_body_.start(shop_.io.blocks(), declared ? head.content_length : 0);
   if (head.framing == http::Framing::none) return;  // its end comes at once
-  shop_.io.timers().schedule(body_timer_, now + conn_.limits().body_grace);
+  shop_.io.timers().schedule(body_timer_, now + conn_->limits().body_grace);
   if (!head.expect_continue) return;
-  conn_.session().go_on(*this);
-  conn_.due();
+  conn_->session().go_on(*this);
+  conn_->due();
 }
 
 void H2Request::read_bad_head(Errc fault) {
@@ -67,7 +81,7 @@ void H2Request::take_body(io::Slice piece) {
     return;
   }
   if (!reading_) return;  // answered already
-  if (request_body_.size() + piece.size() > conn_.limits().body_bytes) {
+  if (request_body_.size() + piece.size() > conn_->limits().body_bytes) {
     return refuse(base::client_error(Errc::body_too_large));
   }
   request_body_.append(shop_.io.blocks(), piece.view());
@@ -86,7 +100,7 @@ void H2Request::end_body() {
 void H2Request::on_body_timer() {
   if (lingering_) return leave_early();
   const auto allowed = static_cast<base::Nanos>(body_received_ / limits::kBodyBytesPerSecond);
-  const base::Nanos patience = conn_.limits().body_grace + allowed * base::kSecond;
+  const base::Nanos patience = conn_->limits().body_grace + allowed * base::kSecond;
   if (shop_.io.now() - body_since_ < patience) {
     shop_.io.timers().schedule(body_timer_, shop_.io.now() + base::kSecond);
     return;
@@ -126,36 +140,37 @@ void H2Request::begin(const api::AnswerHead& head, io::Slice first) {
   }
   writer.field("date", shop_.date());
   HEADRACE_ASSERT(writer.ok());
-  const bool told = conn_.session().answer(*this, head.status, writer.written(), false);
-  conn_.due();
+  const bool told = conn_->session().answer(*this, head.status, writer.written(), false);
+  conn_->due();
   if (!told) return abort();
   body(std::move(first));
 }
 
 void H2Request::body(io::Slice piece) {
   if (!open() || piece.empty()) return;
-  conn_.session().write(*this, std::move(piece));
-  conn_.due();
+  conn_->session().write(*this, std::move(piece));
+  conn_->due();
   arm_stall_timer();
 }
 
 void H2Request::finish() {
   if (!open()) return;
-  conn_.session().finish(*this);
-  conn_.due();
+  conn_->session().finish(*this);
+  conn_->due();
 }
 
 void H2Request::abort() {
   if (!open()) return;
-  conn_.session().reset(*this, H2Code::internal_error);
-  conn_.due();
+  conn_->session().reset(*this, H2Code::internal_error);
+  conn_->due();
 }
 
 void H2Request::on_exchange_end() {
   HEADRACE_ASSERT(exchange_ != nullptr);
   shop_.exchanges.destroy(std::exchange(exchange_, nullptr));
   request_body_.reset();
-  if (!open()) conn_.end(*this);
+  if (!open()) return end();
+  if (sent() && !in_ended) linger();
 }
 
 void H2Request::note_sent() {
@@ -175,9 +190,9 @@ void H2Request::linger() {
 }
 
 void H2Request::leave_early() {
-  conn_.session().reset(*this, H2Code::no_error);
-  conn_.due();
-  conn_.end(*this);
+  conn_->session().reset(*this, H2Code::no_error);
+  conn_->due();
+  end();
 }
 
 // -- ending
@@ -185,7 +200,7 @@ void H2Request::leave_early() {
 void H2Request::go(base::Error why) {
   reading_ = false;
   shop_.io.timers().cancel(body_timer_);
-  if (exchange_ == nullptr) return conn_.end(*this);
+  if (exchange_ == nullptr) return end();
   exchange_->on_client_gone(why);  // and on_exchange_end() has ended this
 }
 
@@ -199,18 +214,18 @@ void H2Request::end_now() {
 void H2Request::arm_stall_timer() {
   if (stall_timer_.scheduled()) return;
   progress_at_ = shop_.io.now();
-  shop_.io.timers().schedule(stall_timer_, progress_at_ + conn_.limits().write_stall_timeout);
+  shop_.io.timers().schedule(stall_timer_, progress_at_ + conn_->limits().write_stall_timeout);
 }
 
 void H2Request::on_stall_timer() {
   if (queued_bytes() == 0) return;
-  const base::Nanos deadline = progress_at_ + conn_.limits().write_stall_timeout;
+  const base::Nanos deadline = progress_at_ + conn_->limits().write_stall_timeout;
   if (deadline > shop_.io.now()) {
     shop_.io.timers().schedule(stall_timer_, deadline);
     return;
   }
-  conn_.session().reset(*this, H2Code::cancel);
-  conn_.due();
+  conn_->session().reset(*this, H2Code::cancel);
+  conn_->due();
   go(base::client_error(Errc::client_stalled));
 }
 

@@ -1,7 +1,8 @@
 // One request on a stream of an HTTP/2 client connection: takes the body, runs the exchange, and
 // frames its answer. What ClientConn is to a request of HTTP/1.1, less the connection, which lives
-// on whatever becomes of this. Owned by the worker's slab, held by its H2ClientConn; it ends when
-// the stream is closed and the exchange is settled, whichever comes last.
+// on whatever becomes of this. It ends when the stream is closed and the exchange is settled,
+// whichever comes last. Owned by the workshop, which lends it to an H2ClientConn for each request
+// anew: its queues keep their room.
 #pragma once
 
 #include <cstddef>
@@ -21,10 +22,11 @@ class H2ClientConn;
 
 class H2Request final : public Client, public http::H2Stream {
  public:
-  H2Request(Workshop& shop, H2ClientConn& conn, bool used_before);
+  explicit H2Request(Workshop& shop);
   ~H2Request();
 
-  // -- from the connection, in this order. REQUIRES: the stream is open
+  // -- from the connection, in this order; behind start() the stream is open
+  void start(H2ClientConn& conn, bool used_before);
   void read_head(const http::RequestHead& head, const http::Fields& fields, base::Bytes text);
   // Instead: a head that deserves an error.
   void read_bad_head(base::Errc fault);
@@ -58,9 +60,10 @@ class H2Request final : public Client, public http::H2Stream {
   void arm_stall_timer();
   void linger();
   void leave_early();
+  void end();
 
   Workshop& shop_;
-  H2ClientConn& conn_;
+  H2ClientConn* conn_ = nullptr;
   Exchange* exchange_ = nullptr;
   RequestBody request_body_;
   io::Timer body_timer_;   // of the body; behind an early answer, of the wait for its end
@@ -68,8 +71,8 @@ class H2Request final : public Client, public http::H2Stream {
   base::Nanos body_since_ = 0;
   base::Nanos progress_at_ = 0;
   std::size_t body_received_ = 0;
-  const bool used_before_;
   std::size_t lingered_bytes_ = 0;
+  bool used_before_ = false;
   bool reading_ = false;    // the body is coming
   bool lingering_ = false;  // the answer is out, and it still comes
   bool answer_begun_ = false;

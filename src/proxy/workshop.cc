@@ -20,12 +20,25 @@ Workshop::Workshop(io::Io& io_in,
       clients(clients_max),
       exchanges(clients_max),
       h2_conns(clients_max),
-      h2_requests(2 * clients_max),
       translator(io_in.blocks()),
       random(seed),
-      worker(worker_in) {}
+      worker(worker_in),
+      h2_requests_(2 * clients_max) {}
 
-Workshop::~Workshop() = default;
+Workshop::~Workshop() {
+  for (H2Request* each : resting_) h2_requests_.destroy(each);
+}
+
+H2Request* Workshop::take_h2_request() {
+  if (resting_.empty()) return h2_requests_.make(*this);
+  H2Request* request = resting_.back();
+  resting_.pop_back();
+  return request;
+}
+
+void Workshop::rest(H2Request& request) {
+  resting_.push_back(&request);
+}
 
 base::Bytes Workshop::date() {
   constexpr std::size_t kDateBytes = 29;  // "Sun, 06 Nov 1994 08:49:37 GMT"

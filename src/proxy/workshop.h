@@ -65,7 +65,6 @@ struct Workshop {
   base::Slab<Exchange> exchanges;
   http::H2Memory h2_memory;  // of the sessions of clients
   base::Slab<H2ClientConn> h2_conns;
-  base::Slab<H2Request> h2_requests;  // more than exchanges: some still take their answer
   dialect::Translator translator;
   base::Prng random;
   const std::uint16_t worker;
@@ -77,7 +76,15 @@ struct Workshop {
   // The Date field's value for this second.
   base::Bytes date();
 
+  // For a request over HTTP/2; null when the bound is reached. More than there are exchanges: some
+  // only take the rest of their answer.
+  H2Request* take_h2_request();
+  void rest(H2Request& request);
+  std::size_t h2_requests() const { return h2_requests_.in_use() - resting_.size(); }
+
  private:
+  base::Slab<H2Request> h2_requests_;
+  std::vector<H2Request*> resting_;  // wait to be taken again
   std::array<char, 32> date_{};
   std::uint64_t date_second_ = 0;
 };

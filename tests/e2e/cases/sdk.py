@@ -51,10 +51,10 @@ def settings(scene, upstream):
     }
 
 
-def run_script(scene, script, options):
+def run_script(scene, script, options, env=None):
     """Runs a script of checks and puts what became of each into the scene."""
     environment = {name: value for name, value in scene.environment().items() if not name.startswith(("OPENAI_", "ANTHROPIC_", "NODE_"))}
-    code, output, errors = scene.run([NODE, SDK / script, json.dumps(options)], seconds=120, env=environment)
+    code, output, errors = scene.run([NODE, SDK / script, json.dumps(options)], seconds=120, env={**environment, **(env or {})})
     lines = [json.loads(line) for line in output.splitlines()]
     require(lines and "plan" in lines[0], f"{script} began with {output[:500]!r}, and said\n{errors}")
     require(lines[0]["node"].startswith("v22."), f"the SDKs run on Node 22, not {lines[0]['node']}")
@@ -62,13 +62,20 @@ def run_script(scene, script, options):
     equal((code, len(lines) - 1, errors), (0, lines[0]["plan"], ""), "exit code, checks and complaints of the script")
 
 
-def against_gateway(scene, script, dialect):
+def against_gateway(scene, script, dialect, tls=False, http2=False):
     installed()
     upstream = scene.upstream(Provider(SHOWN))
     config = settings(scene, upstream)
+    env = {}
+    if tls:
+        certificates = scene.certificates()
+        certificates.issue("good")
+        config["listen"] = [certificates.listener("good")]
+        env = {"NODE_EXTRA_CA_CERTS": str(certificates.authority)}
     gateway = Gateway(scene, config)
-    run_script(scene, script, {"url": gateway.url, "gateway": True, "keys": KEYS, "dialect": dialect, "model": MODELS[dialect],
-                               "provider": f"http://127.0.0.1:{upstream.port}"})
+    url = f"https://localhost:{gateway.port}" if tls else gateway.url
+    run_script(scene, script, {"url": url, "gateway": True, "keys": KEYS, "dialect": dialect, "model": MODELS[dialect],
+                               "provider": f"http://127.0.0.1:{upstream.port}", "http2": http2}, env)
     recorded = int(gateway.metrics().required("headrace_requests_total"))
     equal(gateway.end(), 0, "the exit code of the gateway")
     log, audit = gateway.output(), (scene.folder / "audit.jsonl").read_text()
@@ -89,6 +96,12 @@ for _theme, _script, _dialects in THEMES:
     for _dialect in _dialects:
         case(f"{_theme}, provider of dialect {_dialect}", every_backend="errors" not in _script)(
             lambda scene, script=_script, dialect=_dialect: against_gateway(scene, script, dialect))
+
+
+for _theme, _script, _dialects in THEMES:
+    for _wire, _http2 in (("TLS", False), ("TLS and HTTP/2", True)):
+        case(f"{_theme}, over {_wire}")(
+            lambda scene, script=_script, dialect=_dialects[0], http2=_http2: against_gateway(scene, script, dialect, True, http2))
 
 
 @case("the scripts hold without a gateway, too")

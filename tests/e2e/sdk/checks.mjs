@@ -1,6 +1,7 @@
 // The frame of every script here. `node SCRIPT '{"url":...}'` runs its checks one after the other and prints a JSON
 // object a line: first how many there are, then what became of each. The options, from tests/e2e/cases/sdk.py:
 //   url       where the gateway is, or the provider itself
+//   http2     whether HTTP/2 is spoken to it
 //   gateway   whether it is the gateway
 //   keys      by name, what to show to it
 //   provider  where the provider tells what it saw
@@ -8,6 +9,7 @@
 //   model     the model that leads to it; a scenario follows behind a colon
 import assert from 'node:assert/strict';
 import {setTimeout as sleep} from 'node:timers/promises';
+import {h2Fetch} from './h2fetch.mjs';
 
 export const options = JSON.parse(process.argv[2]);
 export const TEXT = 'Water runs \u6c34 "down" hill';
@@ -32,7 +34,7 @@ let fields;
 export const countedFetch = (url, request) => {
   ++sent;
   fields = new Headers(request.headers);
-  return fetch(url, request);
+  return options.http2 ? h2Fetch(url, request) : fetch(url, request);
 };
 export const sentSoFar = () => sent;
 export const lastSent = () => fields;  // of the request that was sent last

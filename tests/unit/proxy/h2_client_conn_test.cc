@@ -12,6 +12,19 @@
 namespace headrace::test {
 namespace {
 
+// Then every piece has a heap of its own, so that its ends are seen.
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool kPooled = false;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+constexpr bool kPooled = false;
+#else
+constexpr bool kPooled = true;
+#endif
+#else
+constexpr bool kPooled = true;
+#endif
+
 using base::kMillisecond;
 using base::kSecond;
 using server::Worker;
@@ -96,7 +109,7 @@ TEST_CASE("a reset cancels its request in the turn that sees it, and no other") 
   Talker& client = scene.ask(h2_hello() + h2_chat(1) + h2_chat(3));
   REQUIRE(scene.run_until([&] { return scene.provider.count() == 2; }));
   REQUIRE(scene.asked(1));
-  for (const std::size_t i : {0, 1}) {
+  for (std::size_t i = 0; i < 2; ++i) {
     scene.provider[i].send(kStreamHead + chunk(kRoleEvent) + chunk(delta("a")));
   }
   REQUIRE(scene.run_until([&] { return heard_on(client, 3).answered; }));
@@ -148,11 +161,11 @@ TEST_CASE("streams above the bound are refused, and may be asked for elsewhere")
   Talker& client = scene.ask(all);
   CHECK(scene.run_until([&] { return heard_on(client, 201).reset == 7; }));
   CHECK(heard_on(client, 199).reset == -1);
-  CHECK(scene.worker->shop().h2_requests.in_use() == 100);
+  CHECK(scene.worker->shop().h2_requests() == 100);
   // Who knows the bound and does not keep it breaks the rules.
   client.send(h2::settings_ack() + h2_models(203));
   CHECK(scene.run_until([&] { return goaway_of(client) == 1; }));
-  CHECK(scene.worker->shop().h2_requests.in_use() == 0);
+  CHECK(scene.worker->shop().h2_requests() == 0);
 }
 
 TEST_CASE("an idle connection ends by GOAWAY") {
@@ -282,7 +295,7 @@ TEST_CASE("at the end of a drain what still runs gets its terminal error") {
   scene.run_for(kSecond);
   scene.worker->move_to(Worker::Stage::ending);
   CHECK(scene.run_until([&] { return client.ended; }));
-  for (const std::uint32_t id : {1, 3, 5}) {
+  for (const std::uint32_t id : {1u, 3u, 5u}) {
     CAPTURE(id);
     CHECK(heard_on(client, id).ended);
     CHECK(heard_on(client, id).payload.find("\"error\"") != std::string::npos);
@@ -328,7 +341,7 @@ TEST_CASE("a worker that is warm serves HTTP/2 without the heap") {
   for (int i = 0; i < 20; ++i) round();
   const std::uint64_t before = scene.worker->shop().h2_memory.heap_calls();
   for (int i = 0; i < 50; ++i) round();
-  CHECK(scene.worker->shop().h2_memory.heap_calls() == before);
+  if (kPooled) CHECK(scene.worker->shop().h2_memory.heap_calls() == before);
 }
 
 }  // namespace headrace::test

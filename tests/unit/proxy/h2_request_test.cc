@@ -91,7 +91,7 @@ TEST_CASE(
     client.send(h2::data(1, "", true));
     scene.run_for(3 * kSecond);
     CHECK(heard_on(client, 1).reset == -1);
-    CHECK(scene.worker->shop().h2_requests.in_use() == 0);
+    CHECK(scene.worker->shop().h2_requests() == 0);
   }
   check_alive(scene, client);
 }
@@ -283,7 +283,7 @@ TEST_CASE("a stream without progress is taken back after the write stall, and no
   Talker& client = scene.ask(h2_hello({{4, 10}}) + h2_chat(1) + h2_chat(3));
   REQUIRE(scene.run_until([&] { return scene.provider.count() == 2; }));
   REQUIRE(scene.asked(1));
-  for (const std::size_t i : {0, 1}) {
+  for (std::size_t i = 0; i < 2; ++i) {
     scene.provider[i].send(kStreamHead + chunk(kRoleEvent) + chunk(delta("a")));
   }
   for (int i = 0; i < 8; ++i) {

@@ -202,7 +202,7 @@ class Storm {
     CHECK(records_ >= least);
     CHECK(records_ <= requests_);
     CHECK(scene_.tally().requests == records_);
-    CHECK(scene_.worker->shop().h2_requests.in_use() == 0);
+    CHECK(scene_.worker->shop().h2_requests() == 0);
     CHECK(scene_.worker->shop().exchanges.in_use() == 0);
   }
 
