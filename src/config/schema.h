@@ -63,7 +63,8 @@ using Slot = std::variant<bool*,
                           Pin*,
                           HalfClose*,
                           Access*,
-                          HttpVersion*>;
+                          HttpVersion*,
+                          OnDisconnect*>;
 
 struct Key {
   std::string_view name;

@@ -177,6 +177,16 @@ void show_listener(std::string_view subject, const std::string& text, Page& page
 bool show_provider(const config::Provider& provider, Page& page) {
   const std::string subject = "provider " + provider.name;
   const base::Nanos start = now();
+  if (provider.scheme == "http+unix") {
+    auto address = net::parse_address("unix:" + provider.host);
+    const int code = try_connect(*address);
+    const std::string place = net::format(*address);
+    page.line(code == 0 ? Mark::good : Mark::note,
+              subject,
+              code == 0 ? place + " connected in " + in_milliseconds(now() - start)
+                        : place + ": " + std::strerror(code));
+    return code == 0;
+  }
   const auto addresses = net::resolve(provider.host, provider.port);
   if (!addresses) {
     page.line(
