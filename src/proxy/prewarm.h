@@ -1,5 +1,5 @@
-// Prewarm: a session begins soon, and its first turn shall not wait for a handshake. Makes sure of a
-// connection to every target that a caller may be answered by, on this worker, and says how each
+// Prewarm: a session begins soon, and its first turn shall not wait for a handshake. Makes sure of
+// a connection to every target that a caller may be answered by, on this worker, and says how each
 // stands. Asked for by POST /v1/prewarm, and by GET /v1/models, which clients call when they start.
 #pragma once
 
