@@ -6,7 +6,7 @@ declare -A packages=(
   [build]="git g++ meson ninja-build pkg-config liburing-dev libfmt-dev libyaml-cpp-dev libcli11-dev
     libsimdjson-dev libnghttp2-dev libmimalloc-dev android-libboringssl-dev"
   [run]="curl"
-  [test]="doctest-dev libseccomp-dev curl nodejs python3 python3-httpx python3-aiohttp nginx-light
+  [test]="doctest-dev libseccomp-dev curl nodejs python3 python3-httpx python3-h2 python3-aiohttp nginx-light
     nghttp2-client nghttp2-proxy nghttp2-server strace"
   [sdk]="nodejs npm"
   [bench]="libbenchmark-dev nginx-light haproxy valgrind strace python3"

@@ -3,6 +3,7 @@
 // are text.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -59,30 +60,57 @@ constexpr std::optional<std::uint64_t> parse_decimal(Bytes text) {
   return value;
 }
 
-// Writes `value` in decimal at `out` (room for 20 characters) and returns the end.
-inline char* write_decimal(char* out, std::uint64_t value) {
-  // Two digits a division: it is written for every number of every head and audit line.
+// Two digits at a time: they are written for every number of every head and audit line.
+inline char* write_pair(char* out, std::uint64_t below_100) {
   static constexpr char kPairs[] =
       "00010203040506070809101112131415161718192021222324252627282930313233343536373839404142434445"
       "46474849505152535455565758596061626364656667686970717273747576777879808182838485868788899091"
       "9293949596979899";
-  char digits[20];
-  char* const end = digits + sizeof digits;
+  std::memcpy(out, kPairs + 2 * below_100, 2);
+  return out + 2;
+}
+
+inline constexpr std::size_t kDecimalBytes = 20;  // of the longest number
+
+// Writes `value` in decimal at `out` (room for kDecimalBytes) and returns the end.
+inline char* write_decimal(char* out, std::uint64_t value) {
+  // By the number of digits less one; the first is never compared with more than it.
+  static constexpr std::uint64_t kPowers[] = {0,
+                                              10,
+                                              100,
+                                              1'000,
+                                              10'000,
+                                              100'000,
+                                              1'000'000,
+                                              10'000'000,
+                                              100'000'000,
+                                              1'000'000'000,
+                                              10'000'000'000,
+                                              100'000'000'000,
+                                              1'000'000'000'000,
+                                              10'000'000'000'000,
+                                              100'000'000'000'000,
+                                              1'000'000'000'000'000,
+                                              10'000'000'000'000'000,
+                                              100'000'000'000'000'000,
+                                              1'000'000'000'000'000'000,
+                                              10'000'000'000'000'000'000u};
+  // log10(2) is about 1233/4096: right, or one too many.
+  const auto bits = static_cast<std::size_t>(std::bit_width(value));
+  const std::size_t guess = bits * 1233 >> 12;
+  char* const end = out + guess + (value >= kPowers[guess] ? 1 : 0);
   char* next = end;
   while (value >= 100) {
     next -= 2;
-    std::memcpy(next, kPairs + 2 * (value % 100), 2);
+    write_pair(next, value % 100);
     value /= 100;
   }
   if (value >= 10) {
-    next -= 2;
-    std::memcpy(next, kPairs + 2 * value, 2);
+    write_pair(next - 2, value);
   } else {
-    *--next = static_cast<char>('0' + value);
+    next[-1] = static_cast<char>('0' + value);
   }
-  const auto count = static_cast<std::size_t>(end - next);
-  std::memcpy(out, next, count);
-  return out + count;
+  return end;
 }
 
 // Writes `value` in lower-case hexadecimal without leading zeros (room for 16) and returns the end.

@@ -85,7 +85,9 @@ inline constexpr std::size_t kTlsSealAhead = 32 * 1024;    // ciphertext that wa
 inline constexpr std::size_t kTlsTickets = 8;              // of one origin on one worker
 inline constexpr std::size_t kTlsFileBytes = 4u << 20;     // of PEM; a system's bundle is 220 KB
 inline constexpr std::size_t kTlsCertificates = 64;        // of one listener
-inline constexpr Nanos kTlsHandshake = 5 * base::kSecond;  // from the connection to the last step
+inline constexpr std::size_t kCertificateNames = 64;       // alternative names that are read of one
+inline constexpr std::size_t kCertificateNameBytes = 2048;  // a SPIFFE ID has at most that many
+inline constexpr Nanos kTlsHandshake = 5 * base::kSecond;   // from the connection to the last step
 inline constexpr Nanos kTlsGoodbye = 500 * base::kMillisecond;   // to hand over a last alert
 inline constexpr Nanos kTlsComplaintPause = 30 * base::kSecond;  // a line of log for an origin
 
@@ -117,6 +119,9 @@ inline constexpr std::size_t kClientConnections = 16384;    // above: 503 and cl
 inline constexpr std::size_t kUpstreamConnections = 16384;  // all origins together
 inline constexpr std::size_t kUpstreamCalls = 32768;        // on HTTP/2 connections, all together
 inline constexpr std::size_t kIdlePerOrigin = 256;          // pooled, LIFO; the oldest goes first
+inline constexpr Nanos kFilesPatience =
+    100 * base::kMillisecond;  // a request waits so long for a descriptor before its 503
+inline constexpr Nanos kFilesPause = 2 * base::kMillisecond;   // between two looks for one
 inline constexpr Nanos kPoolIdleTimeout = 55 * base::kSecond;  // below the usual 60 s of servers
 inline constexpr Nanos kLoopTick = base::kSecond;              // an idle worker wakes this often
 
@@ -179,6 +184,7 @@ inline constexpr std::size_t kTargetsPerRoute = 16;
 inline constexpr std::size_t kCredentialsPerProvider = 16;
 inline constexpr std::size_t kModelsPerKey = 64;  // each is compared with a request's model
 inline constexpr std::size_t kLabelsPerKey = 16;
+inline constexpr std::size_t kCertificatesPerKey = 16;
 inline constexpr std::size_t kResolvedAddresses = 16;  // of one host name; the rest is dropped
 inline constexpr std::size_t kPassedSockets = 64;      // LISTEN_FDS
 inline constexpr Nanos kBindRetry = 200 * base::kMillisecond;  // a predecessor may still hold it

@@ -11,6 +11,7 @@
 #include "base/assert.h"
 #include "base/limits.h"
 #include "config/from_environment.h"
+#include "config/listen_tls.h"
 #include "config/overrides.h"
 #include "config/provider_tls.h"
 #include "config/reader.h"
@@ -103,6 +104,8 @@ LoadOutcome find_and_load(const std::string& path_or_empty, const Environment& e
 LoadOutcome load(const std::string& path_or_empty, const Environment& environment) {
   LoadOutcome outcome = find_and_load(path_or_empty, environment);
   if (!outcome.ok()) return outcome;
+  for (std::string& line : load_listen_tls(*outcome.snapshot))
+    outcome.faults.push_back({0, std::move(line)});
   for (std::string& line : load_provider_tls(*outcome.snapshot))
     outcome.faults.push_back({0, std::move(line)});
   if (!outcome.faults.empty()) outcome.snapshot.reset();

@@ -51,6 +51,25 @@ void print_section(const Section& from, std::string lead, Place at, std::string&
   }
 }
 
+// Without the keys of a Unix socket's file where there is none: the reader refuses them there.
+void print_listen(Listen& listen, std::string& out) {
+  const bool unix_socket = listen.address.starts_with("unix:/");
+  std::string lead = "  - ";
+  Place at{.listen = &listen};
+  for (const auto& key : section("listen[]").keys) {
+    const bool of_a_file = key.name == "mode" || key.name == "group";
+    if (key.slot == nullptr || (of_a_file && !unix_socket)) continue;
+    const std::string value = show(key, key.slot(at));
+    out +=
+        lead + std::string(key.name) + ": " + (needs_quotes(key) ? yaml_text(value) : value) + "\n";
+    lead = "    ";
+  }
+  if (!listen.tls_certificates.empty()) out += "    tls_certificates:\n";
+  for (auto& each : listen.tls_certificates) {
+    print_section(section("listen[].tls_certificates[]"), "      - ", {.certificate = &each}, out);
+  }
+}
+
 // All but the one that the key `api_key` gave.
 void print_credentials(Provider& provider, std::string& out) {
   bool first = true;
@@ -69,6 +88,8 @@ void print_key(ClientKey& key, std::string& out) {
   print_section(section("keys.NAME"), "    ", {.key = &key}, out);
   if (!key.models.empty()) out += "    models:\n";
   for (const auto& model : key.models) out += "      - " + yaml_text(model) + "\n";
+  if (!key.certificates.empty()) out += "    certificates:\n";
+  for (const auto& each : key.certificates) out += "      - " + yaml_text(each) + "\n";
   if (!key.labels.empty()) out += "    labels:\n";
   for (const auto& label : key.labels) {
     out += "      " + yaml_text(label.name) + ": " + yaml_text(label.value) + "\n";
@@ -129,6 +150,7 @@ std::string_view type_name(Kind kind) {
     case Kind::keys:
       return "map";
     case Kind::models:
+    case Kind::certificates:
       return "list";
     case Kind::labels:
       return "map";
@@ -139,6 +161,7 @@ std::string_view type_name(Kind kind) {
     case Kind::providers:
       return "map";
     case Kind::routes:
+    case Kind::tls_certificates:
       return "list";
     case Kind::targets:
       return "list";
@@ -159,8 +182,16 @@ std::string default_of(const Key& key) {
   std::string target_provider;
   Credential credential;
   ClientKey client_key;
-  Place at{
-      &snapshot, &listen, &provider, &route, &target, &target_provider, &credential, &client_key};
+  TlsCertificate certificate;
+  Place at{&snapshot,
+           &listen,
+           &provider,
+           &route,
+           &target,
+           &target_provider,
+           &credential,
+           &client_key,
+           &certificate};
   const std::string value = show(key, key.slot(at));
   return value.empty() ? "" : "`" + value + "`";
 }
@@ -171,8 +202,11 @@ std::string variable_of(const Section& from, const Key& key) {
   if (from.path.empty()) {
     return key.slot != nullptr || key.kind == Kind::listens ? "`" + variable_name(name) + "`" : "";
   }
-  for (const std::string_view list :
-       {"listen[]", "routes[].targets[]", "providers.NAME.api_keys[]", "keys.NAME"}) {
+  for (const std::string_view list : {"listen[]",
+                                      "listen[].tls_certificates[]",
+                                      "routes[].targets[]",
+                                      "providers.NAME.api_keys[]",
+                                      "keys.NAME"}) {
     if (from.path == list) return "";
   }
   if (key.slot == nullptr) return "";
@@ -243,16 +277,7 @@ std::string print_redacted(const Snapshot& snapshot) {
   Place root{.snapshot = &copy};
   print_section(section(""), "", root, out);
   out += "listen:\n";
-  for (auto& listen : copy.listen) {
-    if (listen.address.starts_with("unix:/")) {
-      print_section(section("listen[]"), "  - ", {.listen = &listen}, out);
-    } else {
-      const Key& half_close = *section("listen[]").find("half_close");
-      Place at{.listen = &listen};
-      out += "  - {address: " + yaml_text(listen.address) +
-             ", half_close: " + show(half_close, half_close.slot(at)) + "}\n";
-    }
-  }
+  for (auto& listen : copy.listen) print_listen(listen, out);
   for (const std::string_view name : {"io", "limits", "audit"}) {
     out += std::string(name) + ":\n";
     print_section(section(name), "  ", root, out);

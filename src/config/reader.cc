@@ -172,12 +172,41 @@ void Reader::read_listen(const TreeNode& node, const std::string& path, Snapshot
     if (unix_socket || node.find(key) == nullptr) continue;
     tell(*node.find(key), join(path, key), "only a unix:/path socket has one; remove it");
   }
+  if (const TreeNode* list = node.find("tls_certificates")) {
+    read_tls_certificates(*list, path + ".tls_certificates", listen);
+  } else if (!listen.client_ca_file.empty()) {
+    tell(*node.find("client_ca_file"),
+         path + ".client_ca_file",
+         "means nothing without TLS; add tls_certificates, or remove it");
+  }
   const auto same = [&](const Listen& other) { return other.address == listen.address; };
   const bool any_port = listen.address.ends_with(":0");  // each gets a port of its own
   if (!any_port && std::any_of(snapshot.listen.begin(), snapshot.listen.end(), same)) {
     tell(node, path, "the same address stands here a second time; remove one");
   }
   snapshot.listen.push_back(std::move(listen));
+}
+
+void Reader::read_tls_certificates(const TreeNode& node, const std::string& path, Listen& listen) {
+  constexpr std::string_view kAdvice = "- {certificate: /path.pem, key: /path.key}";
+  if (!expect(TreeNode::Kind::list, node, path, kAdvice)) return;
+  if (node.items.empty()) {
+    return tell(node, path, "the list is empty; add " + std::string(kAdvice) + ", or remove it");
+  }
+  if (node.items.size() > base::limits::kTlsCertificates) {
+    return tell(node,
+                path,
+                "has more than " + std::to_string(base::limits::kTlsCertificates) +
+                    " entries; remove some");
+  }
+  for (std::size_t i = 0; i < node.items.size(); ++i) {
+    const std::string place = indexed(path, i);
+    if (!expect(TreeNode::Kind::map, node.items[i], place, kAdvice)) continue;
+    TlsCertificate certificate;
+    Place at{.certificate = &certificate};
+    read_section(section("listen[].tls_certificates[]"), node.items[i], place, at);
+    listen.tls_certificates.push_back(std::move(certificate));
+  }
 }
 
 void Reader::check_audit(const TreeNode* node, const Snapshot& snapshot) {

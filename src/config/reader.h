@@ -36,6 +36,7 @@ class Reader {
   // -- the parts with structure
   void read_listens(const TreeNode* node, Snapshot& snapshot);
   void read_listen(const TreeNode& node, const std::string& path, Snapshot& snapshot);
+  void read_tls_certificates(const TreeNode& node, const std::string& path, Listen& listen);
   void read_providers(const TreeNode& node, Snapshot& snapshot);
   void read_provider(const Entry& entry, Snapshot& snapshot);
   void read_routes(const TreeNode& node, Snapshot& snapshot);
@@ -55,6 +56,10 @@ class Reader {
   void read_keys(const TreeNode& node, Snapshot& snapshot);
   void read_key(const Entry& entry, Snapshot& snapshot);
   void read_models(const TreeNode& node, const std::string& path, ClientKey& key);
+  void read_certificates(const TreeNode& node,
+                         const std::string& path,
+                         const Snapshot& snapshot,
+                         ClientKey& key);
   void read_labels(const TreeNode& node, const std::string& path, ClientKey& key);
 
   // -- what one value alone cannot show

@@ -5,6 +5,7 @@
 
 #include "base/limits.h"
 #include "config/base_url.h"
+#include "config/certificate_name.h"
 #include "config/reader.h"
 #include "config/reader_path.h"
 #include "net/address.h"
@@ -152,7 +153,9 @@ void Reader::read_keys(const TreeNode& node, Snapshot& snapshot) {
     return;
   }
   for (const auto& entry : node.entries) read_key(entry, snapshot);
-  if (snapshot.keys.empty() || !snapshot.key_secret.empty()) return;
+  const auto has_hash = [](const ClientKey& each) { return !each.hash.empty(); };
+  const bool any = std::any_of(snapshot.keys.begin(), snapshot.keys.end(), has_hash);
+  if (!any || !snapshot.key_secret.empty()) return;
   tell(node,
        "keys",
        "nobody can check them without the secret under which they were hashed; write key_secret: "
@@ -170,6 +173,12 @@ void Reader::read_key(const Entry& entry, Snapshot& snapshot) {
   read_section(section("keys.NAME"), keys, path, at);
   if (const TreeNode* models = keys.find("models")) read_models(*models, path + ".models", key);
   if (const TreeNode* labels = keys.find("labels")) read_labels(*labels, path + ".labels", key);
+  const TreeNode* hash = keys.find("hash");
+  if (const TreeNode* list = keys.find("certificates")) {
+    read_certificates(*list, path + ".certificates", snapshot, key);
+  } else if (hash == nullptr || (hash->is(TreeNode::Kind::scalar) && hash->text.empty())) {
+    tell(keys, path, "nothing says whose it is; give a hash (`headrace key new`) or certificates");
+  }
   for (const ClientKey& other : snapshot.keys) {
     if (key.hash.empty() || other.hash != key.hash) continue;
     tell(keys, path + ".hash", "is that of " + quote(other.name) + " too; remove one");
@@ -190,6 +199,41 @@ void Reader::read_models(const TreeNode& node, const std::string& path, ClientKe
     read_value(*section("routes[]").find("model"), node.items[i], indexed(path, i), at);
     key.models.push_back(std::move(route.model));
   }
+}
+
+void Reader::read_certificates(const TreeNode& node,
+                               const std::string& path,
+                               const Snapshot& snapshot,
+                               ClientKey& key) {
+  if (!expect(TreeNode::Kind::list, node, path, "[\"dns:client.example\"]")) return;
+  if (node.items.empty()) return tell(node, path, "the list is empty; name one, or remove it");
+  if (node.items.size() > limits::kCertificatesPerKey) {
+    return tell(node, path, at_most(limits::kCertificatesPerKey));
+  }
+  for (std::size_t i = 0; i < node.items.size(); ++i) {
+    const std::string place = indexed(path, i);
+    Listen value;
+    Place at{.listen = &value};
+    // Any line of text, to begin with, as for a group's name.
+    read_value(*section("listen[]").find("group"), node.items[i], place, at);
+    std::string name;
+    const std::string fault = read_certificate_name(value.group, name);
+    if (!fault.empty()) {
+      tell(node.items[i], place, quote(node.items[i].text) + " " + fault);
+      continue;
+    }
+    const auto has_it = [&](const ClientKey& other) {
+      const auto& all = other.certificates;
+      return std::find(all.begin(), all.end(), name) != all.end();
+    };
+    if (has_it(key) || std::any_of(snapshot.keys.begin(), snapshot.keys.end(), has_it)) {
+      tell(node.items[i], place, "stands here a second time, or at another key; remove one");
+    }
+    key.certificates.push_back(std::move(name));
+  }
+  const auto asks = [](const Listen& each) { return !each.client_ca_file.empty(); };
+  if (std::any_of(snapshot.listen.begin(), snapshot.listen.end(), asks)) return;
+  tell(node, path, "no listener asks for certificates; add client_ca_file to one");
 }
 
 void Reader::read_labels(const TreeNode& node, const std::string& path, ClientKey& key) {
@@ -239,6 +283,7 @@ void Reader::check_access(const TreeNode& root, const Snapshot& snapshot) {
   for (const Listen& listen : snapshot.listen) {
     const auto address = net::parse_address(listen.address);
     if (!address || net::is_loopback(address.value())) continue;
+    if (!listen.client_ca_file.empty()) continue;  // not whoever connects: who has a certificate
     const TreeNode* place = root.find("listen");
     tell(place == nullptr ? absent : *place,
          "listen",

@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "base/bytes.h"
+#include "config/schema_listen.h"
 #include "config/units.h"
 
 namespace headrace::config {
@@ -104,28 +105,6 @@ constexpr Key kRootKeys[] = {
      .kind = Kind::routes,
      .help = "Which models are served, and by whom: a list (see `routes[]`).",
      .required = true},
-};
-
-constexpr Key kListenKeys[] = {
-    {.name = "address",
-     .kind = Kind::address,
-     .slot = [](Place& at) -> Slot { return &at.listen->address; },
-     .help = "`127.0.0.1:8080`, `[::1]:8080`, `localhost:8080`, `unix:/path` or `unix:@abstract`.",
-     .required = true},
-    {.name = "mode",
-     .kind = Kind::mode,
-     .slot = [](Place& at) -> Slot { return &at.listen->mode; },
-     .help = "File mode of a Unix socket."},
-    {.name = "group",
-     .kind = Kind::text,
-     .slot = [](Place& at) -> Slot { return &at.listen->group; },
-     .help = "Group of a Unix socket's file, by name or number."},
-    {.name = "half_close",
-     .kind = Kind::choice,
-     .slot = [](Place& at) -> Slot { return &at.listen->half_close; },
-     .words = "cancel|ignore",
-     .help = "What it means when a client ends its sending side while it waits: that it went away "
-             "(`cancel`), or nothing (`ignore`)."},
 };
 
 constexpr Key kIoKeys[] = {
@@ -399,8 +378,12 @@ constexpr Key kClientKeyKeys[] = {
      .kind = Kind::key_hash,
      .slot = [](Place& at) -> Slot { return &at.key->hash; },
      .help = "HMAC-SHA256 of the key under `key_secret`: 64 hex digits, as `headrace key new` "
-             "prints them.",
-     .required = true},
+             "prints them. Empty: it goes by `certificates` alone."},
+    {.name = "certificates",
+     .kind = Kind::certificates,
+     .help = "Certificates of clients that stand for this key (`listen[].client_ca_file`): a list "
+             "of `sha256:FINGERPRINT`, `dns:NAME` and `uri:URI`, the latter two of the "
+             "certificate's alternative names."},
     {.name = "models",
      .kind = Kind::models,
      .help = "The models it may ask for: exact, or patterns with `*`. Without: all."},
@@ -443,6 +426,10 @@ constexpr Key kClientKeyKeys[] = {
 constexpr Section kSections[] = {
     {"", kRootKeys, "Top level."},
     {"listen[]", kListenKeys, "A place to listen, when an address alone does not say enough."},
+    {"listen[].tls_certificates[]",
+     kTlsCertificateKeys,
+     "A certificate that this listener shows. Clients that name no host, or one that no "
+     "certificate bears, are shown the first."},
     {"io", kIoKeys, "The kernel interface."},
     {"limits",
      kLimitsKeys,

@@ -26,18 +26,20 @@ enum class Kind : std::uint8_t {
   address,  // of a listening socket
   base_url,
   secret,
-  provider,     // the name of a configured provider
-  instant,      // a date, or a date and time of UTC
-  key_hash,     // what is stored of a client's key
-  section,      // a map with keys of its own
-  listens,      // "address", or a list of addresses and maps
-  providers,    // a map from name to provider
-  routes,       // a list of maps
-  targets,      // a list of provider names and maps
-  credentials,  // a list of secrets and maps
-  keys,         // a map from name to key
-  models,       // a list of models
-  labels,       // a map from name to text
+  provider,          // the name of a configured provider
+  instant,           // a date, or a date and time of UTC
+  key_hash,          // what is stored of a client's key
+  section,           // a map with keys of its own
+  listens,           // "address", or a list of addresses and maps
+  tls_certificates,  // a list of maps
+  providers,         // a map from name to provider
+  routes,            // a list of maps
+  targets,           // a list of provider names and maps
+  credentials,       // a list of secrets and maps
+  keys,              // a map from name to key
+  models,            // a list of models
+  labels,            // a map from name to text
+  certificates,      // a list of names of clients' certificates
 };
 
 // The objects that a section's keys fill. Only those of the section at hand are set.
@@ -51,6 +53,7 @@ struct Place {
       nullptr;  // a target names its provider; the snapshot holds the index
   Credential* credential = nullptr;
   ClientKey* key = nullptr;
+  TlsCertificate* certificate = nullptr;
 };
 
 using Slot = std::variant<bool*,
@@ -64,7 +67,8 @@ using Slot = std::variant<bool*,
                           HalfClose*,
                           Access*,
                           HttpVersion*,
-                          OnDisconnect*>;
+                          OnDisconnect*,
+                          ListenHttp*>;
 
 struct Key {
   std::string_view name;

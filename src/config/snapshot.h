@@ -15,7 +15,8 @@
 
 namespace headrace::net {
 class TlsClient;
-}
+class TlsServer;
+}  // namespace headrace::net
 
 namespace headrace::config {
 
@@ -27,11 +28,19 @@ enum class Pin : std::uint8_t { automatic, on, off };  // config/host.h decides 
 enum class HalfClose : std::uint8_t { cancel, ignore };
 // Who may ask. `automatic`: holders of a key where there are keys, else whoever can connect.
 enum class Access : std::uint8_t { automatic, open, keys, bring };
+// What clients may speak. `automatic`: HTTP/1.1 and HTTP/2, as the client likes.
+enum class ListenHttp : std::uint8_t { automatic, http1 };
 // What is spoken to a provider. `automatic`: over TLS what both know, best first; else HTTP/1.1.
 enum class HttpVersion : std::uint8_t { automatic, http1, h2, h2c };
 
 // What becomes of a request whose client goes. `automatic` is decided by the provider's host.
 enum class OnDisconnect : std::uint8_t { automatic, cancel, drain };
+
+// A certificate with its chain, and its key: two files in PEM.
+struct TlsCertificate {
+  std::string certificate;
+  std::string key;
+};
 
 // A place to listen: "127.0.0.1:8080", "[::1]:8080", "unix:/run/headrace.sock", "unix:@name".
 struct Listen {
@@ -39,6 +48,10 @@ struct Listen {
   std::uint32_t mode = 0660;  // unix sockets
   std::string group;          // unix sockets; empty: unchanged
   HalfClose half_close = HalfClose::cancel;
+  ListenHttp http = ListenHttp::automatic;
+  std::vector<TlsCertificate> tls_certificates{};  // none: plain; the first is the default
+  std::string client_ca_file{};                    // clients must show a certificate of these
+  std::shared_ptr<const net::TlsServer> tls{};     // made of these by config/listen_tls
 };
 
 struct IoOptions {
@@ -130,7 +143,8 @@ struct Label {
 // A key that we gave to a client, known only by its keyed hash.
 struct ClientKey {
   std::string name;
-  std::string hash;                       // HMAC-SHA256 under Snapshot::key_secret, 64 hex digits
+  std::string hash;  // HMAC-SHA256 under Snapshot::key_secret, 64 hex digits; empty: by certificate
+  std::vector<std::string> certificates;  // of its holder, as net::PeerCertificate names them
   std::vector<std::string> models;        // exact or globs; empty: all
   std::uint32_t requests_per_minute = 0;  // 0: no limit, for each of the three
   std::uint32_t tokens_per_minute = 0;

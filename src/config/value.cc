@@ -161,6 +161,7 @@ std::string assign_hash(const std::string& text, const Slot& slot) {
   constexpr std::size_t kDigits = 64;
   std::string& field = text_field(slot);
   field.clear();
+  if (text.empty()) return {};  // it goes by certificates alone
   for (const char c : text) {
     if (base::hex_value(c) < 0) break;
     field += base::lower(c);
@@ -207,6 +208,7 @@ std::string assign(const Key& key, const std::string& text, Place& at) {
       return assign_base_url(text, slot, *at.provider);
     case Kind::section:
     case Kind::listens:
+    case Kind::tls_certificates:
     case Kind::providers:
     case Kind::routes:
     case Kind::targets:
@@ -214,6 +216,7 @@ std::string assign(const Key& key, const std::string& text, Place& at) {
     case Kind::keys:
     case Kind::models:
     case Kind::labels:
+    case Kind::certificates:
       break;
   }
   HEADRACE_ASSERT(false && "a kind with structure has no slot");

@@ -64,7 +64,8 @@ void AttemptTotals::add_times(const Record& record, NameId target) {
 }
 
 void AttemptTotals::end_request(const Record& record) {
-  if (record.attempts != 0) trail_.forget(record);
+  const bool was_noted = record.attempts > 1 || record.error != 0 || record.upstream_status >= 400;
+  if (record.attempts != 0 && was_noted) trail_.forget(record);
 }
 
 std::string_view AttemptTotals::name_of(Reason reason) {

@@ -21,7 +21,7 @@ using base::Bytes;
 
 constexpr const char* kName = "dictionary";
 
-void put_list(JsonText& out, Bytes name, const std::vector<std::string>& list) {
+void put_list(JsonText& out, const JsonKey& name, const std::vector<std::string>& list) {
   out.key(name).begin_list();
   for (const std::string& each : list) out.string(each);
   out.end_list();
@@ -148,7 +148,9 @@ std::string DictionaryFile::line_of(const Dictionary& dictionary) {
   put_list(out, "providers", dictionary.providers);
   put_list(out, "keys", dictionary.keys);
   put_list(out, "prices", dictionary.prices);
-  return out.end_object().take_line();
+  std::string line;
+  out.end_object().move_line(line);
+  return line;
 }
 
 std::optional<Dictionary> DictionaryFile::parse(std::string_view line) {

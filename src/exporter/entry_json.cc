@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <chrono>
 #include <cstring>
 #include <span>
@@ -17,17 +18,17 @@ namespace {
 
 using Bytes = base::Bytes;
 
-constexpr std::array<Bytes, kTokenClasses> kTokenNames = {"input",
-                                                          "cache_read",
-                                                          "cache_write_5m",
-                                                          "cache_write_1h",
-                                                          "audio_in",
-                                                          "audio_cached",
-                                                          "image_in",
-                                                          "output",
-                                                          "reasoning",
-                                                          "audio_out",
-                                                          "image_out"};
+constexpr std::array<JsonKey, kTokenClasses> kTokenNames = {"input",
+                                                            "cache_read",
+                                                            "cache_write_5m",
+                                                            "cache_write_1h",
+                                                            "audio_in",
+                                                            "audio_cached",
+                                                            "image_in",
+                                                            "output",
+                                                            "reasoning",
+                                                            "audio_out",
+                                                            "image_out"};
 
 // By bit; an empty one is no flag (yet).
 constexpr std::array<Bytes, 13> kFlagNames = {"streamed",
@@ -45,7 +46,7 @@ constexpr std::array<Bytes, 13> kFlagNames = {"streamed",
                                               "cost_uncertain"};
 
 struct Phase {
-  Bytes name;
+  JsonKey name;
   std::int64_t Record::* member;
 };
 constexpr Phase kPhases[] = {
@@ -60,32 +61,31 @@ constexpr Phase kPhases[] = {
     {"settled", &Record::settled_ns},
 };
 
-// The last `count` decimal digits of `value`.
-void put_digits(std::span<char> text, std::size_t at, std::size_t count, std::uint64_t value) {
-  for (std::size_t i = count; i-- > 0; value /= 10) {
-    text[at + i] = static_cast<char>('0' + value % 10);
-  }
-}
-
 // "2026-11-20T13:05:50.123456789Z"
 std::array<char, 30> time_text(std::uint64_t wall_ns) {
   const auto seconds = static_cast<std::int64_t>(wall_ns / 1'000'000'000);
   const std::int64_t day = seconds / 86400;
   const std::int64_t of_day = seconds % 86400;
   const std::chrono::year_month_day date{std::chrono::sys_days(std::chrono::days(day))};
+  const auto year = static_cast<std::uint64_t>(static_cast<int>(date.year()));
   std::array<char, 30> text{};
-  put_digits(text, 0, 4, static_cast<std::uint64_t>(static_cast<int>(date.year())));
-  put_digits(text, 5, 2, static_cast<unsigned>(date.month()));
-  put_digits(text, 8, 2, static_cast<unsigned>(date.day()));
-  put_digits(text, 11, 2, static_cast<std::uint64_t>(of_day / 3600));
-  put_digits(text, 14, 2, static_cast<std::uint64_t>(of_day / 60 % 60));
-  put_digits(text, 17, 2, static_cast<std::uint64_t>(of_day % 60));
-  put_digits(text, 20, 9, wall_ns % 1'000'000'000);
-  text[4] = text[7] = '-';
-  text[10] = 'T';
-  text[13] = text[16] = ':';
-  text[19] = '.';
-  text[29] = 'Z';
+  char* next = base::write_pair(text.data(), year / 100 % 100);
+  const auto put = [&next](char before, std::uint64_t below_100) {
+    *next++ = before;
+    next = base::write_pair(next, below_100);
+  };
+  next = base::write_pair(next, year % 100);
+  put('-', static_cast<unsigned>(date.month()));
+  put('-', static_cast<unsigned>(date.day()));
+  put('T', static_cast<std::uint64_t>(of_day / 3600));
+  put(':', static_cast<std::uint64_t>(of_day / 60 % 60));
+  put(':', static_cast<std::uint64_t>(of_day % 60));
+  const std::uint64_t nanos = wall_ns % 1'000'000'000;
+  *next++ = '.';
+  *next++ = static_cast<char>('0' + nanos / 100'000'000);
+  for (std::uint64_t unit = 1'000'000; unit != 0; unit /= 100)
+    next = base::write_pair(next, nanos / unit % 100);
+  *next = 'Z';
   return text;
 }
 
@@ -100,12 +100,12 @@ void put_id(JsonText& out, const Record& record) {
   std::memcpy(id.data(), record.request_id, id.size());
   char text[base::kUuidTextBytes];
   const char* const end = base::write_uuid(text, id);
-  out.key("request_id").string({text, static_cast<std::size_t>(end - text)});
+  out.key("request_id").plain({text, static_cast<std::size_t>(end - text)});
 }
 
 // The name of an id, or "#id" when nobody told us what it stands for.
 void put_name(JsonText& out,
-              Bytes key,
+              const JsonKey& key,
               const Dictionary* names,
               std::vector<std::string> Dictionary::* list,
               std::uint32_t id,
@@ -117,26 +117,28 @@ void put_name(JsonText& out,
   }
   char text[24] = {'#'};
   const char* const end = base::write_decimal(text + 1, id);
-  out.key(key).string({text, static_cast<std::size_t>(end - text)});
+  out.key(key).plain({text, static_cast<std::size_t>(end - text)});
 }
 
 // Nothing where all of it is zero.
-void put_hex(JsonText& out, Bytes key, std::span<const std::uint8_t> bytes) {
-  if (std::all_of(bytes.begin(), bytes.end(), [](std::uint8_t byte) { return byte == 0; })) return;
+void put_hex(JsonText& out, const JsonKey& key, std::span<const std::uint8_t> bytes) {
+  constexpr std::uint8_t kZeros[sizeof Record::trace_id] = {};
+  if (std::memcmp(bytes.data(), kZeros, bytes.size()) == 0) return;
   char text[2 * sizeof Record::trace_id];
   char* next = text;
   for (const std::uint8_t byte : bytes) {
     *next++ = "0123456789abcdef"[byte >> 4];
     *next++ = "0123456789abcdef"[byte & 15];
   }
-  out.key(key).string({text, static_cast<std::size_t>(next - text)});
+  out.key(key).plain({text, static_cast<std::size_t>(next - text)});
 }
 
 void put_flags(JsonText& out, std::uint32_t flags) {
   if (flags == 0) return;
   out.key("flags").begin_list();
-  for (std::size_t bit = 0; bit < kFlagNames.size(); ++bit) {
-    if ((flags & (1u << bit)) != 0) out.string(kFlagNames[bit]);
+  flags &= (1u << kFlagNames.size()) - 1;
+  for (; flags != 0; flags &= flags - 1) {
+    out.plain(kFlagNames[static_cast<std::size_t>(std::countr_zero(flags))]);
   }
   out.end_list();
 }
@@ -165,9 +167,9 @@ void put_phases(JsonText& out, const Record& record) {
 
 void put_error(JsonText& out, const Record& record) {
   if (record.error == 0) return;
-  out.key("error").string(base::name_of(static_cast<base::Errc>(record.error)));
+  out.key("error").plain(base::name_of(static_cast<base::Errc>(record.error)));
   constexpr std::array<Bytes, 3> kBlames = {"client", "upstream", "gateway"};
-  if (record.blame < kBlames.size()) out.key("blame").string(kBlames[record.blame]);
+  if (record.blame < kBlames.size()) out.key("blame").plain(kBlames[record.blame]);
 }
 
 // What a request and an attempt have in common.
@@ -194,16 +196,51 @@ void put_part(JsonText& out, const Part& part, const Dictionary* names) {
     out.key("cost_picodollars").number(record.cost_picodollars);
   }
   out.key("events").number(record.events);
-  out.key("bytes_in").number(record.bytes_in);
+  if (record.kind == RecordKind::request) out.key("bytes_in").number(record.bytes_in);
   out.key("bytes_out").number(record.bytes_out);
   put_phases(out, record);
 }
 
-void put_attempt(JsonText& out, const Part& part, const Dictionary* names) {
+bool same_result(const Record& one, const Record& other) {
+  return one.target == other.target && one.provider == other.provider &&
+         one.upstream_status == other.upstream_status && one.error == other.error &&
+         one.blame == other.blame;
+}
+
+bool same_use(const Record& one, const Record& other) {
+  return std::equal(std::begin(one.tokens), std::end(one.tokens), std::begin(other.tokens)) &&
+         one.price_row == other.price_row && one.cost_picodollars == other.cost_picodollars &&
+         one.events == other.events && one.bytes_out == other.bytes_out;
+}
+
+bool same_times(const Record& one, const Record& other) {
+  return one.upstream_wait_ns == other.upstream_wait_ns &&
+         std::all_of(std::begin(kPhases), std::end(kPhases), [&](const Phase& phase) {
+           return one.*phase.member == other.*phase.member ||
+                  phase.member == &Record::head_complete_ns;
+         });
+}
+
+// The request's record speaks of its last attempt, and sums up over all of them: where there was
+// one only, nothing need be said twice.
+bool is_told(const Part& attempt, const Entry& entry) {
+  if (!entry.request || entry.attempts.size() != 1) return false;
+  const Record& told = entry.request->record;
+  const Record& record = attempt.record;
+  return told.attempts == 1 && !attempt.text && same_result(record, told) &&
+         same_use(record, told) && same_times(record, told);
+}
+
+void put_attempt(JsonText& out, const Part& part, const Entry& entry) {
   out.begin_object();
   out.key("sequence").number(part.record.sequence);
   out.key("attempt").number(std::uint32_t{part.record.attempt});
-  put_part(out, part, names);
+  if (is_told(part, entry)) {
+    put_hex(out, "span_id", part.record.span_id);
+    put_flags(out, part.record.flags);
+  } else {
+    put_part(out, part, entry.names);
+  }
   out.end_object();
 }
 
@@ -212,24 +249,24 @@ void put_attempt(JsonText& out, const Part& part, const Dictionary* names) {
 void append_line(const Entry& entry, JsonText& out, std::string& lines) {
   const Record& first = entry.request ? entry.request->record : entry.attempts.front().record;
   out.begin_object();
-  out.key("kind").string(entry.request ? "request" : "attempt");
+  out.key("kind").plain(entry.request ? "request" : "attempt");
   const auto ring = ring_text(entry.ring);
-  out.key("ring").string({ring.data(), ring.size()});
+  out.key("ring").plain({ring.data(), ring.size()});
   out.key("worker").number(std::uint32_t{first.worker});
   if (entry.request) out.key("sequence").number(first.sequence);
   const auto time = time_text(first.wall_start_ns);
-  out.key("time").string({time.data(), time.size()});
+  out.key("time").plain({time.data(), time.size()});
   put_id(out, first);
   put_hex(out, "trace_id", first.trace_id);
   put_name(out, "key", entry.names, &Dictionary::keys, first.key, kNoId);
   put_name(out, "route", entry.names, &Dictionary::routes, first.route, kNoShortId);
   if (entry.request) {
-    out.key("outcome").string(name_of(outcome_of(first)));
+    out.key("outcome").plain(name_of(outcome_of(first)));
     put_part(out, *entry.request, entry.names);
     out.key("attempts_made").number(std::uint32_t{first.attempts});
   }
   out.key("attempts").begin_list();
-  for (const Part& attempt : entry.attempts) put_attempt(out, attempt, entry.names);
+  for (const Part& attempt : entry.attempts) put_attempt(out, attempt, entry);
   out.end_list().end_object().move_line(lines);
 }
 

@@ -9,11 +9,15 @@ namespace headrace::exporter {
 namespace {
 
 constexpr std::size_t kCrowd = 4096;  // records of one look
+constexpr std::size_t kBatch = 64;    // looked at twice while the cache has them
 
 }  // namespace
 
-Exporter::Exporter(std::vector<Worker> workers, const BuildInfo& build, Outputs outputs)
-    : workers_(std::move(workers)), outputs_(std::move(outputs)) {
+Exporter::Exporter(std::vector<Worker> workers,
+                   const BuildInfo& build,
+                   Outputs outputs,
+                   std::shared_ptr<telemetry::Doorbell> bell)
+    : workers_(std::move(workers)), outputs_(std::move(outputs)), bell_(std::move(bell)) {
   for (const Worker& worker : workers_) {
     HEADRACE_ASSERT(worker.ring != nullptr);
     HEADRACE_ASSERT(worker.counters != nullptr);
@@ -53,20 +57,20 @@ std::size_t Exporter::drain_worker(std::size_t index) {
   const std::size_t most = ring.capacity();
   std::size_t taken = 0;
   while (taken < most && !sinks_full()) {
-    const std::size_t count = ring.read(batch_);
-    for (std::size_t i = 0; i < count; ++i) aggregate_.add(batch_[i], names_);
-    if (!assemblers_.empty()) assemble(index, count);
-    taken += count;
-    if (count < batch_.size()) break;
+    const std::span<const Record> records = ring.read(kBatch);
+    if (records.empty()) break;
+    for (const Record& record : records) aggregate_.add(record, names_);
+    if (!assemblers_.empty()) assemble(index, records);
+    taken += records.size();
   }
   return taken;
 }
 
-// The first `count` records of the batch, which were read last, on their way to the sinks.
-void Exporter::assemble(std::size_t index, std::size_t count) {
-  const std::uint64_t first = workers_[index].ring->read_position() - count;
-  for (std::size_t i = 0; i < count; ++i) {
-    assemblers_[index].take(first + i, batch_[i], [this](Entry& entry) { send(entry); });
+// What was read last, on its way to the sinks.
+void Exporter::assemble(std::size_t index, std::span<const Record> records) {
+  std::uint64_t position = workers_[index].ring->read_position() - records.size();
+  for (const Record& record : records) {
+    assemblers_[index].take(position++, record, [this](Entry& entry) { send(entry); });
   }
 }
 
@@ -121,14 +125,11 @@ void Exporter::run() {
   std::chrono::milliseconds nap = kIdlePoll;
   while (!stopping_) {
     const std::size_t drained = drain_locked();
-    // So much came that more will be there already: only a scrape may come between.
-    if (drained > kCrowd) {
-      lock.unlock();
-      lock.lock();
-      continue;
-    }
+    lock.unlock();
     nap = drained != 0 ? kBusyPoll : std::min(nap * 2, kIdlePoll);
-    stop_requested_.wait_for(lock, nap, [this] { return stopping_; });
+    // So much came that more will be there already.
+    if (drained <= kCrowd) bell_->sleep(nap);
+    lock.lock();
   }
   drain_locked();
   end_sinks();
@@ -139,7 +140,7 @@ void Exporter::stop() {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
   }
-  stop_requested_.notify_all();
+  bell_->ring();
 }
 
 std::string Exporter::render(Format format) {

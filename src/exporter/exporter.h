@@ -1,11 +1,11 @@
 // Exporter: drains the record rings of all workers, adds them up, and renders the metrics. run()
 // does the draining on a thread of its own; a scrape (render(), from the control thread) drains
 // first, so that what a client saw answered is in the text. One lock makes the two one consumer; no
-// worker ever takes it, waits or wakes anybody.
+// worker ever takes it or waits.
 //
 // How often it looks: every kBusyPoll while records arrive, then half as often after each empty
-// look, down to kIdlePoll, so that an idle process sleeps. Rings must hold what can arrive in that
-// time (kRingRecords).
+// look, down to kIdlePoll, so that an idle process sleeps. Load that begins out of nothing may fill
+// a ring in less: a worker that finds a quarter of its ring taken rings the bell.
 //
 // Sinks get every request with its attempts as an entry. Records are released in their rings only
 // after the sinks have flushed what came of them; while a sink fails, the rings keep them, and only
@@ -16,7 +16,6 @@
 
 #include <array>
 #include <chrono>
-#include <condition_variable>
 #include <cstddef>
 #include <deque>
 #include <memory>
@@ -31,6 +30,7 @@
 #include "exporter/prometheus.h"
 #include "exporter/sink.h"
 #include "telemetry/counters.h"
+#include "telemetry/doorbell.h"
 #include "telemetry/ring.h"
 
 namespace headrace::exporter {
@@ -53,7 +53,10 @@ class Exporter {
   // Label pairs of headrace_build_info: version, io_backend, ...
   using BuildInfo = std::vector<std::pair<std::string, std::string>>;
 
-  Exporter(std::vector<Worker> workers, const BuildInfo& build, Outputs outputs = {});
+  Exporter(std::vector<Worker> workers,
+           const BuildInfo& build,
+           Outputs outputs = {},
+           std::shared_ptr<telemetry::Doorbell> bell = std::make_shared<telemetry::Doorbell>());
   Exporter(const Exporter&) = delete;
   Exporter& operator=(const Exporter&) = delete;
 
@@ -74,7 +77,7 @@ class Exporter {
  private:
   std::size_t drain_locked();
   std::size_t drain_worker(std::size_t index);
-  void assemble(std::size_t index, std::size_t count);
+  void assemble(std::size_t index, std::span<const Record> records);
   void send(Entry& entry) const;
   void settle_sinks();
   void end_sinks();
@@ -87,10 +90,10 @@ class Exporter {
 
   const std::vector<Worker> workers_;
   const Outputs outputs_;
+  const std::shared_ptr<telemetry::Doorbell> bell_;  // the workers' too
   Labels build_;
 
   std::mutex mutex_;  // guards everything below, and the consumer's end of every ring
-  std::condition_variable stop_requested_;
   bool stopping_ = false;
   bool reload_successful_ = true;
   double loaded_at_ = 0;
@@ -98,7 +101,6 @@ class Exporter {
   Dictionaries dictionaries_;
   Aggregate aggregate_;
   std::deque<Assembler> assemblers_;  // by worker; none without sinks
-  std::array<Record, 64> batch_;
 };
 
 }  // namespace headrace::exporter

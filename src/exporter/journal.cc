@@ -138,8 +138,8 @@ bool Journal::replay_ring(telemetry::RecordRing& ring,
     }
     audit_->discard();
   } else {
-    Record record;
-    while (ring.read({&record, 1}) != 0) ++replayed_.records;
+    std::size_t read = 0;
+    while ((read = ring.read().size()) != 0) replayed_.records += read;
     ring.release(ring.read_position());
     return true;
   }

@@ -1,53 +1,88 @@
-// JsonText: JSON of any length, written front to back into a string that grows: the lines of the
-// audit and of the dictionary. For the exporter's and the control thread; the data path has
-// json::Writer. Commas are its business, the nesting is the caller's.
+// JsonText: JSON of any length, written front to back into room that grows: the lines of the audit
+// and of the dictionary. For the exporter's and the control thread; the data path has json::Writer.
+// Commas are its business, the nesting is the caller's. A line is written for every request, beside
+// the worker where there is one CPU only: so what is ours is copied in fixed sizes, unchecked but
+// for the room.
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
+#include <cstring>
+#include <memory>
 #include <string>
-#include <utility>
 
 #include "base/bytes.h"
 #include "json/write.h"
 
 namespace headrace::exporter {
 
+// A member's name of ours, made when it is compiled. Nothing in it needs escaping.
+class JsonKey {
+ public:
+  static constexpr std::size_t kBytes = 32;  // copied at once
+
+  template <std::size_t N>
+  // NOLINTNEXTLINE(google-explicit-constructor): a literal is a key
+  consteval JsonKey(const char (&name)[N]) : size_(N + 3) {
+    static_assert(N + 3 <= kBytes, "a longer name needs more room");
+    char* next = text_.data();
+    *next++ = ',';
+    *next++ = '"';
+    next = std::copy(name, name + N - 1, next);
+    *next++ = '"';
+    *next++ = ':';
+  }
+
+  // Copies all of `kBytes`; the end of the key itself.
+  char* write(char* out, bool comma) const {
+    const std::size_t skipped = comma ? 0 : 1;
+    std::memcpy(out, text_.data() + skipped, kBytes);
+    return out + size_ - skipped;
+  }
+
+ private:
+  std::array<char, kBytes + 1> text_{};
+  std::size_t size_;
+};
+
 class JsonText {
  public:
   using Bytes = base::Bytes;
   // Room at once for a line of the audit.
-  static constexpr std::size_t kRoom = 2000;
+  static constexpr std::size_t kRoom = 4096;
 
-  JsonText() { text_.reserve(kRoom); }
+  JsonText() : room_(new char[kRoom]), next_(room_.get()), end_(next_ + kRoom) {}
 
   JsonText& begin_object() { return open('{'); }
   JsonText& end_object() { return close('}'); }
   JsonText& begin_list() { return open('['); }
   JsonText& end_list() { return close(']'); }
 
-  // A name of ours: nothing in it needs escaping.
-  JsonText& key(Bytes name) {
-    char quoted[64];
-    if (name.size() + 4 > sizeof quoted) return long_key(name);
-    char* next = quoted;
-    if (comma_due_) *next++ = ',';
-    *next++ = '"';
-    next = base::write_bytes(base::write_bytes(next, name), "\":");
-    text_.append(quoted, next);
+  JsonText& key(const JsonKey& name) {
+    next_ = name.write(room(JsonKey::kBytes), comma_due_);
     comma_due_ = false;
     return *this;
   }
   // Any bytes: what is not UTF-8 becomes U+FFFD.
   JsonText& string(Bytes text) {
+    if (json::plain_size(text) == text.size()) return plain(text);
     comma();
-    if (json::plain_size(text) == text.size()) {
-      text_.append(1, '"').append(text).append(1, '"');
-      comma_due_ = true;
-      return *this;
-    }
     for (bool first = true; first || !text.empty(); first = false) put_piece(text, first);
-    text_ += '"';
+    *room(1) = '"';
+    ++next_;
+    comma_due_ = true;
+    return *this;
+  }
+  // A string in which nothing needs escaping.
+  JsonText& plain(Bytes text) {
+    char* out = room(text.size() + 3);
+    *out = ',';
+    out += comma_due_ ? 1 : 0;
+    *out++ = '"';
+    out = base::write_bytes(out, text);
+    *out++ = '"';
+    next_ = out;
     comma_due_ = true;
     return *this;
   }
@@ -57,26 +92,36 @@ class JsonText {
     return value < 0 ? digits(0 - magnitude, true) : digits(magnitude, false);
   }
   JsonText& number(std::uint32_t value) { return number(std::uint64_t{value}); }
-  JsonText& boolean(bool value) { return word(value ? "true" : "false"); }
 
-  std::size_t size() const { return text_.size(); }
-  // The document so far and a line end; nothing is left here.
-  std::string take_line() {
-    text_ += '\n';
-    comma_due_ = false;
-    return std::exchange(text_, {});
-  }
-  // The same at the end of `lines`; the room stays here.
+  // The document so far and a line end, at the end of `lines`; nothing is left here but the room.
   void move_line(std::string& lines) {
-    text_ += '\n';
+    *room(1) = '\n';
+    ++next_;
     comma_due_ = false;
-    lines += text_;
-    text_.clear();
+    lines.append(room_.get(), next_);
+    next_ = room_.get();
   }
 
  private:
   // A byte becomes at most six, so a piece always fits; it ends before a character, not inside.
   static constexpr std::size_t kPiece = 256;
+
+  // `size` bytes at next_.
+  char* room(std::size_t size) {
+    if (static_cast<std::size_t>(end_ - next_) < size) grow(size);
+    return next_;
+  }
+  void grow(std::size_t size) {
+    const auto used = static_cast<std::size_t>(next_ - room_.get());
+    const std::size_t more =
+        std::max(2 * static_cast<std::size_t>(end_ - room_.get()), used + size);
+    std::unique_ptr<char[]> larger(new char[more]);
+    std::memcpy(larger.get(), room_.get(), used);
+    room_ = std::move(larger);
+    next_ = room_.get() + used;
+    end_ = room_.get() + more;
+  }
+  void put(Bytes bytes) { next_ = base::write_bytes(room(bytes.size()), bytes); }
 
   void put_piece(Bytes& text, bool first) {
     std::size_t length = std::min(text.size(), kPiece);
@@ -88,46 +133,40 @@ class JsonText {
     json::Writer writer(buffer);
     writer.string(text.substr(0, length));
     const Bytes quoted = writer.written();
-    text_.append(first ? quoted.substr(0, quoted.size() - 1) : quoted.substr(1, quoted.size() - 2));
+    put(first ? quoted.substr(0, quoted.size() - 1) : quoted.substr(1, quoted.size() - 2));
     text.remove_prefix(length);
   }
-  JsonText& long_key(Bytes name) {
-    comma();
-    text_.append(1, '"').append(name).append("\":");
-    comma_due_ = false;
-    return *this;
-  }
   JsonText& digits(std::uint64_t value, bool negative) {
-    char text[24];
-    char* next = text;
-    if (comma_due_) *next++ = ',';
-    if (negative) *next++ = '-';
-    text_.append(text, base::write_decimal(next, value));
+    char* out = room(base::kDecimalBytes + 2);
+    *out = ',';
+    out += comma_due_ ? 1 : 0;
+    *out = '-';
+    out += negative ? 1 : 0;
+    next_ = base::write_decimal(out, value);
     comma_due_ = true;
     return *this;
   }
   JsonText& open(char bracket) {
-    comma();
-    text_ += bracket;
+    char* const out = room(2);
+    out[0] = ',';
+    out[comma_due_ ? 1 : 0] = bracket;
+    next_ = out + (comma_due_ ? 2 : 1);
     comma_due_ = false;
     return *this;
   }
   JsonText& close(char bracket) {
-    text_ += bracket;
-    comma_due_ = true;
-    return *this;
-  }
-  JsonText& word(Bytes text) {
-    comma();
-    text_.append(text);
+    *room(1) = bracket;
+    ++next_;
     comma_due_ = true;
     return *this;
   }
   void comma() {
-    if (comma_due_) text_ += ',';
+    if (comma_due_) put(",");
   }
 
-  std::string text_;
+  std::unique_ptr<char[]> room_;
+  char* next_;
+  char* end_;
   bool comma_due_ = false;
 };
 

@@ -21,6 +21,7 @@ namespace {
 
 constexpr std::uint64_t kNanos = 1'000'000'000;
 constexpr std::size_t kTailPiece = 64 * 1024;
+constexpr std::size_t kPiece = 128 * 1024;  // of lines that go to the file at once
 
 // When a file was begun; the file system may not know.
 std::uint64_t birth_of(int fd, std::uint64_t otherwise) {
@@ -111,6 +112,8 @@ bool Jsonl::cut_torn_line() {
 void Jsonl::write(const Entry& entry) {
   append_line(entry, text_, waiting_);
   ++waiting_lines_;
+  // While the cache has them; and a whole drain's lines would be much at once.
+  if (waiting_.size() >= kPiece && !failing_) flush();
 }
 
 bool Jsonl::full() const {

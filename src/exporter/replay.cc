@@ -115,16 +115,16 @@ bool replay(telemetry::RecordRing& ring,
     sink.write(entry);
     ++count.entries;
   };
-  std::array<Record, 64> batch;
-  for (std::size_t got = 0; (got = ring.read(batch)) != 0;) {
-    const std::uint64_t first = ring.read_position() - got;
-    for (std::size_t i = 0; i < got; ++i) {
+  for (std::span<const Record> records = ring.read(); !records.empty(); records = ring.read()) {
+    std::uint64_t position = ring.read_position() - records.size();
+    for (const Record& record : records) {
       ++count.records;
-      if (seen.has(ring.id(), batch[i].sequence)) {
+      if (seen.has(ring.id(), record.sequence)) {
         ++count.known;
       } else {
-        assembler.take(first + i, batch[i], emit);
+        assembler.take(position, record, emit);
       }
+      ++position;
     }
   }
   assembler.finish(emit);

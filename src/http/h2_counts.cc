@@ -12,6 +12,7 @@ constexpr std::uint8_t kHeaders = 1;
 constexpr std::uint8_t kRstStream = 3;
 constexpr std::uint8_t kContinuation = 9;
 constexpr std::uint8_t kEndStream = 1;
+constexpr std::uint8_t kEndHeaders = 4;
 
 }  // namespace
 
@@ -49,6 +50,8 @@ bool H2Counts::count_frame(base::Nanos now) {
   ++frames_;
   const std::uint8_t type = head_[3];
   const std::uint8_t flags = head_[4];
+  in_head_ = type == kHeaders || type == kContinuation;
+  head_ends_ = (flags & kEndHeaders) != 0;
   if (type == kContinuation) return ++continuations_ <= base::limits::kH2Continuations;
   continuations_ = 0;
   switch (type) {

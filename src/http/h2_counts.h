@@ -29,6 +29,11 @@ class H2Counts {
   // We sent payload, which the peer may well acknowledge.
   void note_sent() { idle_.pay(kPaidPerWork); }
 
+  // Part of a head is here, or of the nine bytes before a frame: the rest is due soon.
+  bool inside_head() const {
+    return head_size_ != 0 || (in_head_ && (!head_ends_ || payload_left_ != 0));
+  }
+
   std::uint64_t frames() const { return frames_; }
   std::uint64_t resets() const { return resets_seen_; }
   std::uint64_t provoked() const { return provoked_seen_; }
@@ -58,6 +63,8 @@ class H2Counts {
   std::size_t payload_left_;
   std::array<std::uint8_t, kFrameHead> head_{};
   std::uint8_t head_size_ = 0;
+  bool in_head_ = false;             // the last frame carries (part of) a head,
+  bool head_ends_ = false;           // and no other will go on with it
   std::uint32_t continuations_ = 0;  // in a row
   std::uint64_t frames_ = 0;
   std::uint64_t resets_seen_ = 0;

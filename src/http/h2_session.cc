@@ -14,7 +14,6 @@ namespace limits = base::limits;
 namespace {
 
 constexpr std::size_t kFrameHead = 9;
-constexpr std::size_t kServerPreface = 24;  // what a client says first; no frame
 // Of the bytes behind a piece two stay with it (a CRLF fits), the rest is room before the next.
 constexpr std::size_t kKeptBehind = 2;
 
@@ -48,7 +47,7 @@ bool is_provoked(std::uint32_t code) {
 H2Session::H2Session(Role role, H2Memory& memory, io::BlockPool& blocks, H2Owner& owner)
     : blocks_(blocks),
       memory_(memory),
-      counts_(role == Role::server ? kServerPreface : 0),
+      counts_(role == Role::server ? kH2Preface.size() : 0),
       owner_(owner) {
   const auto make =
       role == Role::server ? nghttp2_session_server_new3 : nghttp2_session_client_new3;

@@ -34,6 +34,9 @@
 
 namespace headrace::http {
 
+// What a client says first; no frame.
+inline constexpr Bytes kH2Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
 // RFC 9113 section 7.
 enum class H2Code : std::uint32_t {
   no_error = 0,

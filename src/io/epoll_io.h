@@ -28,7 +28,7 @@ class EpollIo final : public Io {
 
   std::string_view name() const override { return "epoll"; }
   base::Nanos clock() const override;
-  std::uint64_t wall_clock() const override;
+  std::uint64_t read_wall_clock() const override;
 
   void listen_start(Listener& listener, int fd) override;
   void listen_stop(Listener& listener) override;

@@ -56,6 +56,18 @@ class TurnEndOwner {
   ~TurnEndOwner() = default;
 };
 
+// Somebody with work that no peer waits for: it is done when the turn's sends have been handed to
+// the kernel, while they are on their way.
+class AfterSendsOwner {
+ public:
+  virtual void on_sends_left() = 0;
+
+  base::ListLink after_sends_link;
+
+ protected:
+  ~AfterSendsOwner() = default;
+};
+
 class WakeOwner {
  public:
   virtual void on_wake() = 0;
@@ -77,8 +89,15 @@ class Io {
   base::Nanos now() const { return now_; }
   // A fresh reading, for stamps that must be exact (overhead); ~20 ns.
   virtual base::Nanos clock() const = 0;
-  // Nanoseconds since 1970, for records only; never subtracted.
-  virtual std::uint64_t wall_clock() const = 0;
+  // Nanoseconds since 1970, for records only; never subtracted. Read once for an instant of now(),
+  // where somebody asks.
+  std::uint64_t wall_clock() {
+    if (wall_ == 0 || wall_at_ != now_) {
+      wall_at_ = now_;
+      wall_ = read_wall_clock();
+    }
+    return wall_;
+  }
 
   TimerWheel& timers() { return timers_; }
   BlockPool& blocks() { return blocks_; }
@@ -122,6 +141,12 @@ class Io {
     if (!owner.turn_end_link.linked()) turn_ends_.push_back(owner);
   }
 
+  // on_sends_left follows, once, when what this turn sends is with the kernel; from run_once, as
+  // every event. What it sends in turn leaves before anybody waits.
+  void after_sends(AfterSendsOwner& owner) {
+    if (!owner.after_sends_link.linked()) after_sends_.push_back(owner);
+  }
+
   // Wakes run_once from any thread; on_wake follows on the worker's thread. Never used on the data
   // path.
   virtual void wake() = 0;
@@ -134,6 +159,7 @@ class Io {
   using DirtyList = base::IntrusiveList<Socket, &Socket::dirty_link>;
   using ClosedList = base::IntrusiveList<Socket, &Socket::closed_link>;
   using TurnEndList = base::IntrusiveList<TurnEndOwner, &TurnEndOwner::turn_end_link>;
+  using AfterSendsList = base::IntrusiveList<AfterSendsOwner, &AfterSendsOwner::after_sends_link>;
 
   void mark_dirty(Socket& socket) {
     if (!socket.dirty_link.linked()) dirty_.push_back(socket);
@@ -147,6 +173,10 @@ class Io {
   // Every backend does this before it hands over what is dirty, and does not wait while some are
   // left.
   void run_turn_ends();
+  // Every backend does this behind handing over, hands over again what came of it, and does not
+  // wait while some are left.
+  void run_after_sends();
+  virtual std::uint64_t read_wall_clock() const = 0;
 
   base::Nanos now_ = 0;
   TimerWheel timers_;
@@ -155,10 +185,13 @@ class Io {
   DirtyList dirty_;
   ClosedList closed_;
   TurnEndList turn_ends_;
+  AfterSendsList after_sends_;
 
  private:
   BlockPool blocks_;
   std::array<ReceivePool*, 2> receive_;
+  std::uint64_t wall_ = 0;
+  base::Nanos wall_at_ = 0;  // now() of that reading
 };
 
 }  // namespace headrace::io

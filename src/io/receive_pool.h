@@ -26,8 +26,9 @@ struct ReceivePoolOptions {
 
 class ReceivePool : public BufferHome {
  public:
-  static constexpr std::size_t kHeadMargin = 512;  // an answer head of ours fits
-  static constexpr std::size_t kTailMargin = 64;   // CRLF, and the padding that simdjson reads over
+  static constexpr std::size_t kHeadMargin =
+      768;  // an answer head of ours fits, limits and timings included
+  static constexpr std::size_t kTailMargin = 64;  // CRLF, and the padding that simdjson reads over
 
   explicit ReceivePool(ReceivePoolOptions options);
   ReceivePool(const ReceivePool&) = delete;

@@ -89,7 +89,7 @@ base::Nanos UringIo::clock() const {
   return read_clock(CLOCK_MONOTONIC);
 }
 
-std::uint64_t UringIo::wall_clock() const {
+std::uint64_t UringIo::read_wall_clock() const {
   return static_cast<std::uint64_t>(read_clock(CLOCK_REALTIME));
 }
 
@@ -103,6 +103,11 @@ void UringIo::run_once(base::Nanos wait_max) {
     pool->publish();
   }
   hand_over_dirty();
+  if (!after_sends_.empty()) {
+    if (ring_.unsubmitted() != 0) submit();
+    run_after_sends();
+    hand_over_dirty();
+  }
   feed_starved(Side::client);
   feed_starved(Side::upstream);
   wait(wait_max);

@@ -43,7 +43,7 @@ class UringIo final : public Io {
 
   std::string_view name() const override { return "io_uring"; }
   base::Nanos clock() const override;
-  std::uint64_t wall_clock() const override;
+  std::uint64_t read_wall_clock() const override;
 
   void listen_start(Listener& listener, int fd) override;
   void listen_stop(Listener& listener) override;

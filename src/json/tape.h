@@ -24,9 +24,10 @@ namespace headrace::json {
 struct Node {
   static constexpr std::uint32_t kEscaped = 1u << 31;
 
-  std::uint32_t begin = 0;
-  std::uint32_t size = 0;
-  std::uint32_t link = 0;  // nodes from here to the one behind its insides; kEscaped: has escapes
+  // Without values of their own: a tape on the stack is not filled twice.
+  std::uint32_t begin;
+  std::uint32_t size;
+  std::uint32_t link;  // nodes from here to the one behind its insides; kEscaped: has escapes
 
   const Node* next() const { return this + (link & ~kEscaped); }
   bool escaped() const { return (link & kEscaped) != 0; }
@@ -205,9 +206,13 @@ std::array<Value, Names.size()> pick(Value object) {
   Value key;
   Value value;
   while (members.next(key, value)) {
-    // Unrolled: no loop over the names is left.
+    // Unrolled: no loop over the names is left, and most of them differ in size.
+    const Bytes name = key.body();
+    const bool escaped = key.escaped();
     [&]<std::size_t... I>(std::index_sequence<I...>) {
-      (void)((key.reads(Names[I]) && (values[I] = value, true)) || ...);
+      (void)(((escaped ? key.reads(Names[I]) : same_name(name, Names[I])) &&
+              (values[I] = value, true)) ||
+             ...);
     }(std::make_index_sequence<Names.size()>());
   }
   return values;

@@ -34,24 +34,31 @@ bool is_plain(char c) {
   return static_cast<unsigned char>(c - 0x20) < 0x7F - 0x20 && c != '"' && c != '\\';
 }
 
-}  // namespace
-
-std::size_t plain_size(Bytes text) {
-  std::size_t size = 0;
-  // Eight at a time: a byte is no plain one when its high bit is set, when it is below a blank, or
-  // when it is one of three.
+// Eight bytes at once: one is not plain when its high bit is set, when it is below a blank, or when
+// it is one of three.
+bool is_plain_word(const char* text) {
   constexpr std::uint64_t kOnes = 0x0101010101010101;
   constexpr std::uint64_t kHighs = 0x8080808080808080;
   const auto has = [](std::uint64_t word, std::uint64_t byte) {
     const std::uint64_t zero = word ^ (kOnes * byte);
     return (zero - kOnes) & ~zero & kHighs;
   };
+  std::uint64_t word = 0;
+  std::memcpy(&word, text, sizeof word);
+  const std::uint64_t below = (word - kOnes * 0x20) & ~word & kHighs;
+  return ((word & kHighs) | below | has(word, '"') | has(word, '\\') | has(word, 0x7F)) == 0;
+}
+
+}  // namespace
+
+std::size_t plain_size(Bytes text) {
+  std::size_t size = 0;
   for (; size + 8 <= text.size(); size += 8) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, text.data() + size, sizeof word);
-    const std::uint64_t below = (word - kOnes * 0x20) & ~word & kHighs;
-    if (((word & kHighs) | below | has(word, '"') | has(word, '\\') | has(word, 0x7F)) != 0) break;
+    if (!is_plain_word(text.data() + size)) break;
   }
+  // The rest of a text that has eight bytes at all is looked at together with those before it.
+  const bool short_rest = size + 8 > text.size() && text.size() >= 8;
+  if (short_rest && is_plain_word(text.data() + text.size() - 8)) return text.size();
   while (size < text.size() && is_plain(text[size])) ++size;
   return size;
 }

@@ -424,6 +424,10 @@ bool Stream::resumed() const {
   return tls_ != nullptr && tls_->engine.resumed();
 }
 
+std::unique_ptr<const PeerCertificate> Stream::peer_certificate() const {
+  return tls_ == nullptr ? nullptr : tls_->engine.peer_certificate();
+}
+
 std::string_view Stream::protocol() const {
   return tls_ == nullptr ? std::string_view{} : tls_->engine.protocol();
 }

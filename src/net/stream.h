@@ -27,6 +27,7 @@
 #include <string_view>
 
 #include "io/io.h"
+#include "net/peer_certificate.h"
 
 namespace headrace::net {
 
@@ -77,7 +78,8 @@ class Stream final : private io::SocketOwner, private io::TurnEndOwner {
 
   // -- about TLS; nothing without it
   bool is_tls() const { return tls_ != nullptr; }
-  bool resumed() const;                   // the handshake built on an earlier one
+  bool resumed() const;  // the handshake built on an earlier one
+  std::unique_ptr<const PeerCertificate> peer_certificate() const;  // allocates
   std::string_view protocol() const;      // what ALPN settled on; empty: nothing
   base::Nanos connected_at() const;       // when the handshake began; 0: plain
   std::string_view failure_text() const;  // constants; empty while nothing failed

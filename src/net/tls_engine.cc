@@ -237,6 +237,12 @@ bool TlsEngine::resumed() const {
   return SSL_session_reused(ssl_) == 1;
 }
 
+std::unique_ptr<const PeerCertificate> TlsEngine::peer_certificate() const {
+  const bssl::UniquePtr<X509> certificate(SSL_get_peer_certificate(ssl_));
+  if (certificate == nullptr) return nullptr;
+  return std::make_unique<const PeerCertificate>(PeerCertificate::of(certificate.get()));
+}
+
 std::string_view TlsEngine::protocol() const {
   const std::uint8_t* name = nullptr;
   unsigned size = 0;

@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "io/block_pool.h"
 #include "io/slice_queue.h"
+#include "net/peer_certificate.h"
 
 struct ssl_st;
 struct ssl_session_st;
@@ -60,6 +61,8 @@ class TlsEngine {
   std::string_view failure_text() const { return failure_text_; }
 
   bool resumed() const;
+  // Of the handshake, or of the one that it resumes; null where the peer showed none.
+  std::unique_ptr<const PeerCertificate> peer_certificate() const;
   std::string_view protocol() const;  // what ALPN settled on; empty: nothing
   std::string_view version() const;   // "TLSv1.3"
 

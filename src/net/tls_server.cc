@@ -14,6 +14,8 @@
 namespace headrace::net {
 namespace {
 
+constexpr std::uint32_t kTicketSeconds = 3600;
+
 int choose_certificate(SSL* ssl, int*, void* server) {
   const char* name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
   if (name == nullptr) return SSL_TLSEXT_ERR_NOACK;
@@ -82,6 +84,9 @@ std::string TlsServer::add(const TlsServerOptions::Certificate& files, std::stri
   settings_.push_back(settings);
   SSL_CTX_set_min_proto_version(settings, TLS1_2_VERSION);
   SSL_CTX_set_max_proto_version(settings, TLS1_3_VERSION);
+  // What HTTP/2 allows with TLS 1.2 (RFC 9113 section 9.2): forward secrecy, sealed records.
+  const int strict = SSL_CTX_set_strict_cipher_list(settings, "ECDHE+AESGCM:ECDHE+CHACHA20");
+  HEADRACE_ASSERT(strict == 1);
   SSL_CTX_set_early_data_enabled(settings, 0);
   SSL_CTX_set_session_cache_mode(settings, SSL_SESS_CACHE_OFF);  // tickets carry everything
   SSL_CTX_set_tlsext_servername_callback(settings, choose_certificate);
@@ -96,6 +101,9 @@ std::string TlsServer::ask_clients(const std::string& client_ca_file) {
   if (trust == nullptr) return fault;
   for (SSL_CTX* each : settings_) {
     SSL_CTX_set1_verify_cert_store(each, trust->store());
+    // A ticket stands for the certificate, which is not looked at again: not for long.
+    SSL_CTX_set_timeout(each, kTicketSeconds);
+    SSL_CTX_set_session_psk_dhe_timeout(each, kTicketSeconds);
     SSL_CTX_set_verify(each, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
   }
   return {};

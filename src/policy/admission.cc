@@ -14,13 +14,19 @@ config::Access Admission::access_of(const config::Snapshot& snapshot) {
 
 base::Result<Caller> Admission::identify(const http::Fields& fields,
                                          Bytes head,
+                                         const net::PeerCertificate* certificate,
                                          std::int64_t wall_seconds) const {
   if (access_ == config::Access::open) return Caller{};
   const PresentedKey presented = present_key(fields, head);
   const Key* const key = keys_.find(presented.key, wall_seconds);
+  const Key* const certified =
+      certificate == nullptr ? nullptr : keys_.find(*certificate, wall_seconds);
+  if (presented.absent && certified != nullptr) return Caller{certified, {}};
   if (presented.conflicting || presented.key.empty()) {
     return base::client_error(base::Errc::invalid_key);
   }
+  const bool two = key != nullptr && certified != nullptr && key != certified;
+  if (two) return base::client_error(base::Errc::invalid_key);
   if (key != nullptr) return Caller{key, {}};
   const bool ours = presented.key.substr(0, kKeyPrefix.size()) == kKeyPrefix;
   if (access_ == config::Access::bring && !ours) return Caller{nullptr, presented.key};

@@ -32,9 +32,12 @@ class Admission {
   Admission(const config::Snapshot& snapshot, LimitRegistry& registry)
       : access_(access_of(snapshot)), keys_(snapshot, registry) {}
 
-  // invalid_key is the only refusal, and never says why.
+  // invalid_key is the only refusal, and never says why. `certificate` (may be null): the one that
+  // the client showed. It counts where the head shows no key; one that stands for another key than
+  // the head shows is refused.
   base::Result<Caller> identify(const http::Fields& fields,
                                 Bytes head,
+                                const net::PeerCertificate* certificate,
                                 std::int64_t wall_seconds) const;
 
   // Whether `admit` would let the model pass, for lists of models.

@@ -12,7 +12,13 @@
 namespace headrace::policy {
 namespace {
 
-constexpr Bytes kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+// Of which characters keys are made.
+constexpr std::array<bool, 256> kAlphabet = [] {
+  std::array<bool, 256> alphabet{};
+  for (const char c : Bytes("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"))
+    alphabet[static_cast<unsigned char>(c)] = true;
+  return alphabet;
+}();
 
 // Stands for whatever is not worth hashing, at any length.
 constexpr std::array<char, kKeyBytesMost> kNothing = {};
@@ -105,8 +111,9 @@ std::string to_hex(const Digest& digest) {
 // -- the request
 
 bool is_well_formed_key(Bytes key) {
-  return key.size() >= kKeyBytesLeast && key.size() <= kKeyBytesMost &&
-         key.find_first_not_of(kAlphabet) == Bytes::npos;
+  bool well_formed = key.size() >= kKeyBytesLeast && key.size() <= kKeyBytesMost;
+  for (const char c : key) well_formed &= kAlphabet[static_cast<unsigned char>(c)];
+  return well_formed;
 }
 
 PresentedKey present_key(const http::Fields& fields, Bytes head) {
@@ -120,9 +127,12 @@ PresentedKey present_key(const http::Fields& fields, Bytes head) {
   for (std::size_t i = 0; i < fields.count(); ++i) {
     const Bytes name = fields.name(i, head);
     if (base::equals_lowered(name, "authorization")) {
+      const Bytes value = fields.value(i, head);
+      if (!value.empty() && !base::equals_lowered(value, "bearer")) presented.absent = false;
       add(bearer(fields.value(i, head)));
     } else if (base::equals_lowered(name, "x-api-key") || base::equals_lowered(name, "api-key") ||
                base::equals_lowered(name, "x-goog-api-key")) {
+      if (!fields.value(i, head).empty()) presented.absent = false;
       add(fields.value(i, head));
     }
   }
@@ -153,12 +163,16 @@ KeyTable::KeyTable(const config::Snapshot& snapshot, LimitRegistry& registry)
     key.limits = &registry.of(from.name);
     key.expires = from.expires;
     key.disabled = from.disabled;
-    key.digest = from_hex(from.hash);
-    std::size_t slot = slot_of(key.digest, slots);
-    while (slots_[slot] != 0) slot = (slot + 1) & (slots - 1);
+    for (const std::string& name : from.certificates) certificates_.emplace_back(name, key.index);
+    if (!from.hash.empty()) {
+      key.digest = from_hex(from.hash);
+      std::size_t slot = slot_of(key.digest, slots);
+      while (slots_[slot] != 0) slot = (slot + 1) & (slots - 1);
+      slots_[slot] = key.index + 1;
+    }
     keys_.push_back(std::move(key));
-    slots_[slot] = static_cast<std::uint32_t>(keys_.size());
   }
+  std::sort(certificates_.begin(), certificates_.end());
 }
 
 // The key whose hash begins like `digest`, or nobody. An early end tells nothing: without the
@@ -184,6 +198,30 @@ const Key* KeyTable::find(Bytes presented, std::int64_t wall_seconds) const {
                         static_cast<unsigned>(in_time) & static_cast<unsigned>(!key.disabled) &
                         static_cast<unsigned>(&key != &nobody_);
   return good != 0 ? &key : nullptr;
+}
+
+const Key* KeyTable::certified(const std::string& name) const {
+  const auto before = [](const auto& entry, const std::string& wanted) {
+    return entry.first < wanted;
+  };
+  const auto found = std::lower_bound(certificates_.begin(), certificates_.end(), name, before);
+  const bool known = found != certificates_.end() && found->first == name;
+  return known ? &keys_[found->second] : nullptr;
+}
+
+const Key* KeyTable::find(const net::PeerCertificate& certificate,
+                          std::int64_t wall_seconds) const {
+  const Key* key = certified(certificate.fingerprint);
+  if (key == nullptr) {
+    for (const std::string& name : certificate.names) {
+      const Key* other = certified(name);
+      if (other == nullptr) continue;
+      if (key != nullptr && key != other) return nullptr;
+      key = other;
+    }
+  }
+  if (key == nullptr || key->disabled) return nullptr;
+  return key->expires == 0 || wall_seconds < key->expires ? key : nullptr;
 }
 
 }  // namespace headrace::policy

@@ -10,11 +10,13 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/bytes.h"
 #include "config/snapshot.h"
 #include "http/message.h"
+#include "net/peer_certificate.h"
 #include "policy/limits.h"
 
 namespace headrace::policy {
@@ -50,6 +52,7 @@ bool is_well_formed_key(Bytes key);
 struct PresentedKey {
   Bytes key;                 // a view into the head; empty: none
   bool conflicting = false;  // several different ones, or an authorization that is no bearer
+  bool absent = true;        // no field speaks of a key, or only such as have nothing in them
 };
 
 PresentedKey present_key(const http::Fields& fields, Bytes head);
@@ -73,15 +76,20 @@ class KeyTable {
 
   // The key that was presented, or null when it is not good at that time, for whatever reason.
   const Key* find(Bytes presented, std::int64_t wall_seconds) const;
+  // The key that the certificate stands for: by its fingerprint, else by its names. Null when there
+  // is none, when its names stand for several, or when it is not good at that time.
+  const Key* find(const net::PeerCertificate& certificate, std::int64_t wall_seconds) const;
 
   bool empty() const { return keys_.empty(); }
 
  private:
   const Key& nearest(const Digest& digest) const;
+  const Key* certified(const std::string& name) const;
 
   KeyHash hash_;
   std::vector<Key> keys_;
   std::vector<std::uint32_t> slots_;  // open addressing: 1 + index into keys_, 0 where empty
+  std::vector<std::pair<std::string, std::uint32_t>> certificates_;  // by name; index into keys_
   Key nobody_;
 };
 

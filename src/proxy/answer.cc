@@ -177,8 +177,10 @@ void Exchange::complete() {
     error_ = {};  // that of an attempt before this one is on record
     plan_->on_success();
   }
+  // Nobody waits for the accounts: the answer leaves first.
   phase_ = Phase::settling;
-  advance();
+  shop_.io.timers().cancel(timer_);
+  shop_.io.after_sends(*this);
 }
 
 // -- what we answer

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "api/answer_sink.h"
+#include "net/peer_certificate.h"
 
 namespace headrace::proxy {
 
@@ -12,6 +13,8 @@ class Client : public api::AnswerSink {
   virtual void on_exchange_end() = 0;
   // The request is not the first of its connection.
   virtual bool used_before() const = 0;
+  // The one that the client showed; null: none.
+  virtual const net::PeerCertificate* certificate() const = 0;
 
  protected:
   ~Client() = default;

@@ -1,12 +1,13 @@
-// client_conn.cc – reading requests first, then writing answers, then the ways to end.
+// client_conn.cc – reading requests first, then the ways to answer and to end. How an answer is
+// framed: client_answer.cc.
 #include "proxy/client_conn.h"
 
 #include <cstring>
 
 #include "base/limits.h"
-#include "http/h1_writer.h"
 #include "io/compact.h"
 #include "proxy/exchange.h"
+#include "proxy/h2_client_conn.h"
 
 namespace headrace::proxy {
 
@@ -16,8 +17,13 @@ using base::Errc;
 ClientConn::ClientConn(Workshop& shop,
                        ClientConnOwner& owner,
                        const config::Limits& limits,
-                       config::HalfClose half_close)
-    : shop_(shop), owner_(owner), limits_(limits), half_close_(half_close), socket_(*this) {
+                       const config::Listen& terms)
+    : shop_(shop),
+      owner_(owner),
+      limits_(limits),
+      half_close_(terms.half_close),
+      stream_(shop.io, *this),
+      takes_http2_(terms.http == config::ListenHttp::automatic) {
   timer_.bind<&ClientConn::on_timer>(*this);
   stall_timer_.bind<&ClientConn::on_stall_timer>(*this);
   parser_.reset();
@@ -28,12 +34,41 @@ ClientConn::ClientConn(Workshop& shop,
 
 ClientConn::~ClientConn() {
   HEADRACE_ASSERT(exchange_ == nullptr);
+  if (h2_ != nullptr) shop_.h2_conns.destroy(h2_);
 }
 
-void ClientConn::start(int fd) {
-  shop_.io.adopt(socket_, fd, io::Side::client);
-  shop_.io.recv_start(socket_);
+void ClientConn::start(int fd, const net::TlsServer* tls) {
+  if (tls == nullptr) {
+    stream_.adopt(fd, io::Side::client);
+  } else {
+    shaking_ = true;
+    stream_.adopt(fd, io::Side::client, *tls);
+  }
+  stream_.recv_start();
   arm_timer(shop_.io.now() + limits_.keep_alive_timeout);
+}
+
+// TLS only: the handshake is through.
+void ClientConn::on_connected(base::Status) {
+  shaking_ = false;
+  ++(stream_.resumed() ? shop_.tally.tls_resumed : shop_.tally.tls_full);
+  certificate_ = stream_.peer_certificate();
+  if (stream_.protocol() == "h2") become_http2();
+  if (turned_away_) turn_away();
+}
+
+// Without TLS whoever speaks HTTP/2 begins with this (RFC 9113 section 3.4). `text` may be no more
+// than its beginning.
+bool ClientConn::begins_http2(base::Bytes text) const {
+  if (requests_ != 0 || !takes_http2_ || stream_.is_tls()) return false;
+  return text.substr(0, http::kH2Preface.size()) == http::kH2Preface.substr(0, text.size());
+}
+
+void ClientConn::become_http2() {
+  phase_ = Phase::http2;
+  shop_.io.timers().cancel(timer_);
+  h2_ = shop_.h2_conns.make(shop_, *this, limits_);
+  HEADRACE_ASSERT(h2_ != nullptr);  // there are as many as connections
 }
 
 // -- reading
@@ -52,10 +87,13 @@ void ClientConn::on_data(io::Slice slice) {
     case Phase::exchange:
       hold_pipelined(std::move(slice));
       return;
+    case Phase::http2:
+      h2_->on_data(std::move(slice));
+      return;
     case Phase::lingering:
       lingered_bytes_ += slice.size();
       if (lingered_bytes_ > limits::kLingerBytes) {  // what is dropped must not look like the end
-        close(socket_.queued_bytes() == 0 ? io::CloseHow::orderly : io::CloseHow::abort);
+        close(stream_.queued_bytes() == 0 ? io::CloseHow::orderly : io::CloseHow::abort);
       }
       return;
     case Phase::closing:
@@ -82,6 +120,10 @@ void ClientConn::read(io::Slice slice) {
         keep_ahead(std::move(slice));
         more = false;
         break;
+      case Phase::http2:
+        h2_->on_data(std::move(slice));
+        more = false;
+        break;
       case Phase::lingering:  // that was the last request: what follows it is dropped
       case Phase::closing:
         more = false;
@@ -95,6 +137,7 @@ void ClientConn::read(io::Slice slice) {
 bool ClientConn::read_head(io::Slice& slice) {
   const base::Bytes text = gathered_head_.join(slice, shop_.io.blocks());
   if (phase_ == Phase::idle) began_ = shop_.io.now();
+  if (begins_http2(text)) return read_preface(slice, text);
   const http::Parse parsed = parser_.parse(text);
   if (phase_ == Phase::idle && parser_.started()) {
     phase_ = Phase::head;
@@ -118,6 +161,21 @@ bool ClientConn::read_head(io::Slice& slice) {
   gathered_head_.reset();
   parser_.reset();
   if (framing_.done()) run();  // no body follows
+  return true;
+}
+
+// True when all of it is here, and the slice goes to the session as it is.
+bool ClientConn::read_preface(io::Slice& slice, base::Bytes text) {
+  if (text.size() < http::kH2Preface.size()) {
+    if (phase_ == Phase::idle) arm_timer(shop_.io.now() + limits_.head_timeout);
+    phase_ = Phase::head;
+    gathered_head_.keep(slice, shop_.io.blocks());
+    return false;
+  }
+  io::Slice earlier = shop_.io.blocks().copy_of(text.substr(0, gathered_head_.before()));
+  gathered_head_.reset();
+  become_http2();
+  if (!earlier.empty()) h2_->on_data(std::move(earlier));
   return true;
 }
 
@@ -147,7 +205,7 @@ void ClientConn::accept_head(const http::RequestHead& head, base::Bytes text) {
   phase_ = Phase::body;
   if (framing_.done()) return;
   arm_timer(body_since_ + limits_.body_grace);
-  if (head.expect_continue) shop_.io.send_copy(socket_, "HTTP/1.1 100 Continue\r\n\r\n");
+  if (head.expect_continue) stream_.send_copy("HTTP/1.1 100 Continue\r\n\r\n");
 }
 
 // True when the slice was used up or the body ended in it; false when the request was refused.
@@ -187,7 +245,7 @@ void ClientConn::hold_pipelined(io::Slice slice) {
   io::push_compact(
       pipelined_, std::move(slice), shop_.io.blocks(), shop_.io.receive_pool(io::Side::client));
   if (pipelined_.bytes() > limits::kPipelinedBytes) {
-    shop_.io.pause(socket_, io::kPausePipeline);
+    stream_.pause(io::kPausePipeline);
   }
 }
 
@@ -205,121 +263,17 @@ void ClientConn::read_pipelined() {
   while (phase_ == Phase::idle || phase_ == Phase::head || phase_ == Phase::body) {
     if (pipelined_.empty()) break;
     // A client that asks without reading answers waits for its own answers.
-    if (socket_.queued_bytes() > limits::kPauseBytes) return;
+    if (stream_.queued_bytes() > limits::kPauseBytes) return;
     io::Slice slice = pipelined_.pop();
     read(std::move(slice));
   }
   if (pipelined_.bytes() <= limits::kPipelinedBytes) {
-    shop_.io.resume(socket_, io::kPausePipeline);
+    stream_.resume(io::kPausePipeline);
   }
   if (eof_seen_ && pipelined_.empty() && phase_ != Phase::exchange) on_eof();
 }
 
-// -- answering
-
-// The head goes in front of the first piece of the body, into the free room of the same buffer:
-// what lay there was the upstream's head.
-void ClientConn::begin(const api::AnswerHead& head, io::Slice first) {
-  HEADRACE_ASSERT(!answer_begun_);
-  answer_begun_ = true;
-  chunked_ = head.kind == api::BodyKind::stream && !http10_;
-  if (head.kind == api::BodyKind::stream && http10_) keep_alive_ = false;
-  if (shop_.draining) keep_alive_ = false;
-
-  char text[kAnswerFieldsBytes + 512];
-  http::H1Writer writer(text, sizeof text);
-  writer.status_line(head.status);
-  writer.raw(head.fields);
-  if (chunked_) {
-    writer.raw("transfer-encoding: chunked\r\n");
-  } else if (head.kind == api::BodyKind::length && head.status != 204 && head.status != 304) {
-    writer.field("content-length", head.content_length);
-  }
-  writer.raw("date: ");
-  writer.raw(shop_.date());
-  if (keep_alive_) {
-    writer.raw("\r\nkeep-alive: timeout=");
-    writer.raw({keep_alive_seconds_.data(), keep_alive_digits_});
-    writer.raw(http10_ ? "\r\nconnection: keep-alive\r\n" : "\r\n");
-  } else {
-    writer.raw("\r\nconnection: close\r\n");
-  }
-  writer.end_head();
-  HEADRACE_ASSERT(writer.ok());
-
-  if (first.empty()) {
-    shop_.io.send_copy(socket_, writer.written());
-    return;
-  }
-  char size_line[24];
-  std::size_t size_line_bytes = 0;
-  if (chunked_) {
-    char* end = base::write_bytes(base::write_hex(size_line, first.size()), "\r\n");
-    size_line_bytes = static_cast<std::size_t>(end - size_line);
-  }
-  const std::size_t wanted = writer.size() + size_line_bytes;
-  if (first.headroom() < wanted) {
-    shop_.io.send_copy(socket_, writer.written());
-    body(std::move(first));
-    return;
-  }
-  first.grow_front(wanted);
-  std::memcpy(first.data(), text, writer.size());
-  std::memcpy(first.data() + writer.size(), size_line, size_line_bytes);
-  const bool closes_in_place = chunked_ && first.tailroom() >= 2;
-  if (closes_in_place) {
-    first.grow_back(2);
-    std::memcpy(first.data() + first.size() - 2, "\r\n", 2);
-  }
-  shop_.io.send(socket_, std::move(first));
-  if (chunked_ && !closes_in_place) shop_.io.send_copy(socket_, "\r\n");
-  arm_stall_timer();
-}
-
-void ClientConn::body(io::Slice piece) {
-  if (piece.empty()) return;
-  if (chunked_) {
-    put_chunk(std::move(piece));
-  } else {
-    shop_.io.send(socket_, std::move(piece));
-  }
-  arm_stall_timer();
-}
-
-// Frames a piece as one chunk, in the free bytes around it where there are enough: they held the
-// upstream's own framing, and a burst of events then leaves as one contiguous run. A size line may
-// be padded with zeros (RFC 9112: 1*HEXDIG) to touch the chunk before it.
-void ClientConn::put_chunk(io::Slice piece) {
-  constexpr std::size_t kPaddedMax = 10;
-  char line[24];
-  char* end = base::write_bytes(base::write_hex(line, piece.size()), "\r\n");
-  auto line_bytes = static_cast<std::size_t>(end - line);
-  if (piece.headroom() > line_bytes && piece.headroom() <= kPaddedMax) {
-    const std::size_t zeros = piece.headroom() - line_bytes;
-    std::memmove(line + zeros, line, line_bytes);
-    std::memset(line, '0', zeros);
-    line_bytes += zeros;
-  }
-  if (piece.headroom() >= line_bytes) {
-    piece.grow_front(line_bytes);
-    std::memcpy(piece.data(), line, line_bytes);
-  } else {
-    shop_.io.send_copy(socket_, {line, line_bytes});
-  }
-  if (piece.tailroom() >= 2) {
-    piece.grow_back(2);
-    std::memcpy(piece.data() + piece.size() - 2, "\r\n", 2);
-    shop_.io.send(socket_, std::move(piece));
-  } else {
-    shop_.io.send(socket_, std::move(piece));
-    shop_.io.send_copy(socket_, "\r\n");
-  }
-}
-
-void ClientConn::finish() {
-  HEADRACE_ASSERT(answer_begun_);
-  if (chunked_) shop_.io.send_copy(socket_, "0\r\n\r\n");
-}
+// -- answering: see client_answer.cc too
 
 void ClientConn::abort() {
   keep_alive_ = false;
@@ -367,7 +321,7 @@ void ClientConn::reply_bare(base::Error error, const api::ErrorDetail& detail) {
   head.content_length = said.size();
   head.fields = "content-type: application/json\r\nretry-after: 1\r\n";
   begin(head, {});
-  shop_.io.send_copy(socket_, said);
+  stream_.send_copy(said);
   answer_begun_ = false;
   linger();
 }
@@ -375,6 +329,9 @@ void ClientConn::reply_bare(base::Error error, const api::ErrorDetail& detail) {
 void ClientConn::turn_away() {
   keep_alive_ = false;
   shop_.io.timers().cancel(timer_);
+  turned_away_ = shaking_;
+  if (shaking_) return;
+  if (h2_ != nullptr) return h2_->turn_away();
   reply_bare(base::gateway_error(Errc::overloaded), {});
 }
 
@@ -383,14 +340,16 @@ void ClientConn::turn_away() {
 void ClientConn::on_sent() {
   progress_at_ = shop_.io.now();
   if (phase_ == Phase::lingering) {
-    if (socket_.queued_bytes() == 0) await_client_end();
+    if (stream_.queued_bytes() == 0) await_client_end();
     return;
   }
   if (exchange_ != nullptr) {
     exchange_->on_client_progress();
+  } else if (phase_ == Phase::http2) {
+    h2_->on_sent();
   } else if (!pipelined_.empty()) {
     read_pipelined();
-  } else if (eof_seen_ && socket_.queued_bytes() == 0 && phase_ != Phase::closing) {
+  } else if (eof_seen_ && stream_.queued_bytes() == 0 && phase_ != Phase::closing) {
     close(io::CloseHow::orderly);
   }
 }
@@ -403,20 +362,20 @@ void ClientConn::arm_stall_timer() {
 }
 
 void ClientConn::on_stall_timer() {
-  if (socket_.queued_bytes() == 0 || phase_ == Phase::closing) return;
+  if (stream_.queued_bytes() == 0 || phase_ == Phase::closing) return;
   const base::Nanos deadline = progress_at_ + limits_.write_stall_timeout;
   if (deadline > shop_.io.now()) {
     shop_.io.timers().schedule(stall_timer_, deadline);
     return;
   }
   close(io::CloseHow::abort);
-  if (exchange_ != nullptr) exchange_->on_client_gone(base::client_error(Errc::client_stalled));
+  lose(base::client_error(Errc::client_stalled));
 }
 
 void ClientConn::on_timer() {
   switch (phase_) {
     case Phase::idle:
-      if (socket_.queued_bytes() != 0) {  // not idle: it still takes its last answer, or stalls
+      if (stream_.queued_bytes() != 0) {  // not idle: it still takes its last answer, or stalls
         arm_timer(shop_.io.now() + limits_.keep_alive_timeout);
         return;
       }
@@ -441,6 +400,7 @@ void ClientConn::on_timer() {
       close(io::CloseHow::orderly);
       return;
     case Phase::exchange:
+    case Phase::http2:
     case Phase::closing:
       return;
   }
@@ -448,10 +408,21 @@ void ClientConn::on_timer() {
 
 // -- ending
 
+// The client is no more; the connection closes.
+void ClientConn::lose(base::Error why) {
+  if (exchange_ != nullptr) exchange_->on_client_gone(why);
+  if (h2_ != nullptr) h2_->abandon(why);
+}
+
 void ClientConn::on_eof() {
   eof_seen_ = true;
   if (phase_ == Phase::closing) return;
   const bool gone = half_close_ == config::HalfClose::cancel;
+  if (phase_ == Phase::http2) {
+    if (!gone) return h2_->on_eof();
+    close(io::CloseHow::orderly);
+    return lose(base::client_error(Errc::client_closed));
+  }
   if (exchange_ != nullptr && phase_ == Phase::exchange && !gone) {
     if (pipelined_.empty())
       keep_alive_ = false;  // else requests wait that came whole before the end
@@ -460,26 +431,29 @@ void ClientConn::on_eof() {
   if (exchange_ != nullptr) {
     // A FIN would end the body of an HTTP/1.0 answer well, and a client that half-closes still
     // reads.
-    const bool owes = answer_begun_ || socket_.queued_bytes() != 0;
+    const bool owes = answer_begun_ || stream_.queued_bytes() != 0;
     close(owes ? io::CloseHow::abort : io::CloseHow::orderly);
     exchange_->on_client_gone(base::client_error(Errc::client_closed));
     return;
   }
   // What is still queued is sent first; on_sent() closes then.
-  socket_.prompt_sent = true;
-  if (socket_.queued_bytes() == 0) close(io::CloseHow::orderly);
+  stream_.set_prompt_sent(true);
+  if (stream_.queued_bytes() == 0) close(io::CloseHow::orderly);
 }
 
 void ClientConn::on_error(base::Error error) {
+  if (shaking_) ++shop_.tally.tls_failed;
+  shaking_ = false;
   if (phase_ == Phase::closing) return;
   close(io::CloseHow::orderly);
   error.code = Errc::client_closed;
   error.blame = base::Blame::client;
-  if (exchange_ != nullptr) exchange_->on_client_gone(error);
+  lose(error);
 }
 
 void ClientConn::drain() {
-  if (phase_ == Phase::idle && pipelined_.empty() && socket_.queued_bytes() == 0) {
+  if (phase_ == Phase::http2) return h2_->drain();
+  if (phase_ == Phase::idle && pipelined_.empty() && stream_.queued_bytes() == 0) {
     close(io::CloseHow::orderly);
   } else if (phase_ == Phase::idle) {
     keep_alive_ = false;
@@ -490,6 +464,7 @@ void ClientConn::drain() {
 void ClientConn::end_now() {
   if (phase_ == Phase::closing || phase_ == Phase::lingering) return;
   keep_alive_ = false;
+  if (phase_ == Phase::http2) return h2_->end_now();
   if (exchange_ != nullptr && phase_ == Phase::exchange) {
     exchange_->on_drain_end();
     return;
@@ -504,7 +479,7 @@ void ClientConn::end_now() {
 void ClientConn::cut() {
   if (phase_ == Phase::closing) return;
   close(io::CloseHow::abort);
-  if (exchange_ != nullptr) exchange_->on_client_gone(base::gateway_error(Errc::draining));
+  lose(base::gateway_error(Errc::draining));
 }
 
 // The answer goes out, then our half of the connection ends; the client's half is read and dropped
@@ -514,10 +489,10 @@ void ClientConn::linger() {
   pipelined_.clear();
   phase_ = Phase::lingering;
   lingered_bytes_ = 0;
-  shop_.io.resume(socket_, io::kPausePipeline);
-  socket_.prompt_sent = true;
-  shop_.io.shutdown_after_send(socket_);
-  if (socket_.queued_bytes() == 0) {
+  stream_.resume(io::kPausePipeline);
+  stream_.set_prompt_sent(true);
+  stream_.shutdown_after_send();
+  if (stream_.queued_bytes() == 0) {
     await_client_end();
   } else {
     arm_stall_timer();
@@ -539,7 +514,8 @@ void ClientConn::close(io::CloseHow how) {
   shop_.io.timers().cancel(stall_timer_);
   gathered_head_.reset();
   pipelined_.clear();
-  shop_.io.close(socket_, how);
+  if (h2_ != nullptr) h2_->stop();
+  stream_.close(how);
 }
 
 void ClientConn::on_closed() {

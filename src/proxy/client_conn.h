@@ -1,5 +1,6 @@
-// One client connection, HTTP/1.1: takes requests apart, runs one exchange at a time in the order
-// in which the requests came, and frames the answers. It knows nothing of models or upstreams; the
+// One client connection. It speaks HTTP/1.1: takes requests apart, runs one exchange at a time in
+// the order in which the requests came, and frames the answers; or it finds that the client speaks
+// HTTP/2, and leaves that to its H2ClientConn. It knows nothing of models or upstreams; the
 // exchange knows nothing of framing. Owned by the worker's slab, one thread.
 //
 // A connection ends in one of three ways: orderly when the client is done, by lingering after an
@@ -10,6 +11,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 
 #include "api/error_body.h"
 #include "config/snapshot.h"
@@ -17,6 +19,7 @@
 #include "http/h1_parser.h"
 #include "io/gather.h"
 #include "io/io.h"
+#include "net/stream.h"
 #include "proxy/client.h"
 #include "proxy/request_body.h"
 #include "proxy/workshop.h"
@@ -39,10 +42,10 @@ class ClientConn final : public io::SocketOwner, public Client {
   ClientConn(Workshop& shop,
              ClientConnOwner& owner,
              const config::Limits& limits,
-             config::HalfClose half_close);
+             const config::Listen& terms);
   ~ClientConn();
 
-  void start(int fd);
+  void start(int fd, const net::TlsServer* tls = nullptr);  // null: plain
   // The worker drains: an idle connection closes, a busy one after its answer.
   void drain();
   // One connection too many: the reply says so, nothing is read.
@@ -57,13 +60,20 @@ class ClientConn final : public io::SocketOwner, public Client {
   void body(io::Slice piece) override;
   void finish() override;
   void abort() override;
-  std::size_t queued_bytes() const override { return socket_.queued_bytes(); }
+  std::size_t queued_bytes() const override { return stream_.queued_bytes(); }
   // The exchange is settled and gone.
   void on_exchange_end() override;
   bool used_before() const override { return requests_ > 1; }
+  const net::PeerCertificate* certificate() const override { return certificate_.get(); }
+
+  // -- from its HTTP/2 half
+  net::Stream& stream() { return stream_; }
+  void arm_stall_timer();
+  // Everything is said: our half ends behind it, and the client's is waited for.
+  void linger();
 
   // -- events
-  void on_connected(base::Status) override {}
+  void on_connected(base::Status status) override;
   void on_data(io::Slice slice) override;
   void on_eof() override;
   void on_error(base::Error error) override;
@@ -80,12 +90,14 @@ class ClientConn final : public io::SocketOwner, public Client {
     head,       // part of a request head is here
     body,       // the head was accepted, the body is coming
     exchange,   // the request is whole: the exchange runs
+    http2,      // see h2_
     lingering,  // the last answer is out or going out; input is dropped
     closing,
   };
 
   void read(io::Slice slice);
   bool read_head(io::Slice& slice);
+  bool read_preface(io::Slice& slice, base::Bytes text);
   bool read_body(io::Slice& slice);
   void accept_head(const http::RequestHead& head, base::Bytes text);
   void run();
@@ -96,10 +108,11 @@ class ClientConn final : public io::SocketOwner, public Client {
   void read_pipelined();
   void put_chunk(io::Slice piece);
   void arm_timer(base::Nanos deadline) { shop_.io.timers().schedule(timer_, deadline); }
-  void arm_stall_timer();
-  void linger();
   void await_client_end();
   void close(io::CloseHow how);
+  void lose(base::Error why);
+  bool begins_http2(base::Bytes text) const;
+  void become_http2();
 
   Workshop& shop_;
   ClientConnOwner& owner_;
@@ -107,7 +120,8 @@ class ClientConn final : public io::SocketOwner, public Client {
   const config::HalfClose half_close_;
   std::array<char, 20> keep_alive_seconds_;  // as the keep-alive field says them
   std::size_t keep_alive_digits_ = 0;
-  io::Socket socket_;
+  net::Stream stream_;
+  std::unique_ptr<const net::PeerCertificate> certificate_;
   io::Timer timer_;        // of the phase: head, body, keep-alive, linger
   io::Timer stall_timer_;  // a client that does not read
   base::Nanos began_ = 0;  // the first byte of the request was reaped
@@ -120,6 +134,9 @@ class ClientConn final : public io::SocketOwner, public Client {
   bool chunked_ = false;
   bool eof_seen_ = false;
   bool reading_ = false;  // read() is on the stack: it goes on by itself
+  bool shaking_ = false;  // TLS: the handshake is not through
+  const bool takes_http2_;
+  bool turned_away_ = false;  // to be told in the protocol that the handshake settles
   std::uint64_t requests_ = 0;
   std::size_t lingered_bytes_ = 0;
   std::size_t body_received_ = 0;
@@ -130,6 +147,7 @@ class ClientConn final : public io::SocketOwner, public Client {
   RequestBody request_body_;
   io::SliceQueue pipelined_;
   Exchange* exchange_ = nullptr;
+  H2ClientConn* h2_ = nullptr;  // set once, when the client speaks HTTP/2
 };
 
 }  // namespace headrace::proxy

@@ -97,7 +97,8 @@ base::Status Exchange::identify(const http::RequestHead& head,
                                 const http::Fields& fields,
                                 base::Bytes text) {
   const auto seconds = static_cast<std::int64_t>(shop_.io.wall_clock() / 1'000'000'000);
-  base::Result<policy::Caller> caller = live_->rules->admission.identify(fields, text, seconds);
+  base::Result<policy::Caller> caller =
+      live_->rules->admission.identify(fields, text, client_.certificate(), seconds);
   if (caller) {
     caller_ = *caller;
     if (caller_.key != nullptr) meter_.request().key = caller_.key->index;
@@ -227,17 +228,32 @@ void Exchange::encode() {
 }
 
 void Exchange::acquire() {
-  if (attempts_ != UINT8_MAX) ++attempts_;
+  const bool waited = files_deadline_ != 0;
+  if (!waited && attempts_ != UINT8_MAX) ++attempts_;
   const base::Nanos connect_timeout =
       std::min(route_->connect_timeout, total_deadline_ - shop_.io.now());
   if (connect_timeout <= 0) return fail(base::upstream_error(Errc::total_timeout));
   base::Result<upstream::Call*> conn =
       shop_.pool.call(*live_->origins[target().provider], connect_timeout, fresh_);
-  if (!conn) return fail(conn.error());
+  if (!conn) {
+    if (conn.error().code == Errc::out_of_files && wait_for_files()) return;
+    files_deadline_ = 0;
+    return fail(conn.error());
+  }
+  files_deadline_ = 0;
   attempt_.start(**conn, std::move(request_));
   if (attempts_ == 1) overhead_ = shop_.io.clock() - shop_.io.now();
   phase_ = Phase::awaiting;
   advance();
+}
+
+// A burst of clients that are about to be turned away may hold every descriptor for a moment.
+bool Exchange::wait_for_files() {
+  const base::Nanos now = shop_.io.now();
+  if (files_deadline_ == 0) files_deadline_ = now + limits::kFilesPatience;
+  if (now >= files_deadline_) return false;
+  shop_.io.timers().schedule(timer_, now + limits::kFilesPause);
+  return true;
 }
 
 // Sets the timer to the nearest deadline. Activity only moves the idle deadline on; the timer finds
@@ -261,6 +277,7 @@ void Exchange::on_timer() {
   const base::Nanos now = shop_.io.now();
   const Attempt::Stamps& stamps = attempt_.stamps();
   base::Error error{};
+  if (phase_ == Phase::acquiring) return advance();  // there may be descriptors now
   if (phase_ == Phase::waiting) {
     if (now < std::min(wake_at_, total_deadline_)) return watch();
     const route::Step step = plan_->after_wait(now);
@@ -385,7 +402,12 @@ void Exchange::refuse(base::Error error, const api::ErrorDetail& detail) {
   reply_error(error);
 }
 
+void Exchange::on_sends_left() {
+  advance();
+}
+
 void Exchange::on_client_gone(base::Error why) {
+  if (phase_ == Phase::settling) return advance();  // it had its answer
   error_ = why;
   told_all_ = false;
   if (attempt_.running()) {
@@ -403,6 +425,7 @@ void Exchange::on_client_gone(base::Error why) {
 }
 
 void Exchange::on_drain_end() {
+  if (phase_ == Phase::settling) return advance();
   attempt_.stop();
   fail(base::gateway_error(Errc::draining));
 }

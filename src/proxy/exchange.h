@@ -22,7 +22,7 @@
 
 namespace headrace::proxy {
 
-class Exchange final : public AttemptOwner {
+class Exchange final : public AttemptOwner, public io::AfterSendsOwner {
  public:
   // `began`: when the first byte of the request was reaped.
   Exchange(Workshop& shop, Client& client, base::Nanos began);
@@ -49,6 +49,7 @@ class Exchange final : public AttemptOwner {
   void on_attempt_refused(Attempt& attempt) override;
   void on_attempt_failed(Attempt& attempt, base::Error error) override;
 
+  void on_sends_left() override;
   void on_timer();
 
  private:
@@ -93,6 +94,7 @@ class Exchange final : public AttemptOwner {
   void keep_request(const api::ChatRequest& request);
   std::uint32_t usable_targets() const;
   void follow(const route::Step& step);
+  bool wait_for_files();
   void watch();
 
   // -- encode.cc: the request in the provider's words
@@ -165,7 +167,8 @@ class Exchange final : public AttemptOwner {
   std::uint16_t status_ = 0;
   base::Nanos began_ = 0;
   base::Nanos overhead_ = 0;
-  base::Nanos wake_at_ = 0;  // Phase::waiting
+  base::Nanos wake_at_ = 0;         // Phase::waiting
+  base::Nanos files_deadline_ = 0;  // while acquiring waits for a descriptor
   base::Nanos total_deadline_ = base::kNever;
   std::uint64_t used_tokens_ = 0;  // over all attempts
 };

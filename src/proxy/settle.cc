@@ -10,6 +10,7 @@ namespace headrace::proxy {
 
 void Exchange::settle() {
   shop_.io.timers().cancel(timer_);
+  after_sends_link.unlink();
   // A retry that found no connection was no attempt: the last one is on record already.
   if (attempts_noted_ != attempts_) note_attempt(error_);
   note_request();

@@ -4,6 +4,7 @@
 
 #include "proxy/client_conn.h"
 #include "proxy/exchange.h"
+#include "proxy/h2_client_conn.h"
 
 namespace headrace::proxy {
 
@@ -18,6 +19,8 @@ Workshop::Workshop(io::Io& io_in,
       records(records_in),
       clients(clients_max),
       exchanges(clients_max),
+      h2_conns(clients_max),
+      h2_requests(2 * clients_max),
       translator(io_in.blocks()),
       random(seed),
       worker(worker_in) {}

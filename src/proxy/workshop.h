@@ -8,6 +8,7 @@
 
 #include "base/prng.h"
 #include "base/slab.h"
+#include "http/h2_memory.h"
 #include "io/io.h"
 #include "proxy/rules.h"
 #include "telemetry/ring.h"
@@ -17,6 +18,8 @@ namespace headrace::proxy {
 
 class ClientConn;
 class Exchange;
+class H2ClientConn;
+class H2Request;
 
 // A configuration that is live on this worker, or still used by exchanges that began under it.
 struct Live {
@@ -29,6 +32,9 @@ struct Live {
 struct Tally {
   std::uint64_t clients_accepted = 0;
   std::uint64_t clients_refused = 0;
+  std::uint64_t tls_full = 0;  // handshakes of clients
+  std::uint64_t tls_resumed = 0;
+  std::uint64_t tls_failed = 0;
   std::uint64_t requests = 0;
   std::uint64_t streams_open = 0;
   std::uint64_t stale_retries = 0;
@@ -57,6 +63,9 @@ struct Workshop {
   telemetry::RecordRing& records;
   base::Slab<ClientConn> clients;
   base::Slab<Exchange> exchanges;
+  http::H2Memory h2_memory;  // of the sessions of clients
+  base::Slab<H2ClientConn> h2_conns;
+  base::Slab<H2Request> h2_requests;  // more than exchanges: some still take their answer
   dialect::Translator translator;
   base::Prng random;
   const std::uint16_t worker;

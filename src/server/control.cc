@@ -122,7 +122,11 @@ bool Control::open_listeners() {
     base::Result<net::Address> place = net::parse_address(listen.address);
     HEADRACE_ASSERT(place.ok());  // checked with the configuration
     if (!open_listener(listen, *place, passed.claim(*place))) return false;
-    HEADRACE_LOG_INFO("listening on %s", net::format(*place).c_str());
+    HEADRACE_LOG_INFO("listening on %s%s",
+                      net::format(*place).c_str(),
+                      listen.tls == nullptr           ? ""
+                      : listen.client_ca_file.empty() ? " with TLS"
+                                                      : " with TLS of both sides");
   }
   return true;
 }
@@ -149,7 +153,7 @@ bool Control::open_listener(const config::Listen& listen, net::Address& place, i
       fd = ::dup(shared);
     }
     if (base::Result<net::Address> bound = net::bound_address(fd)) place = *bound;
-    own.push_back({fd, listen.half_close});
+    own.push_back({fd, listen});
   }
   return true;
 }
@@ -190,7 +194,8 @@ void Control::start_exporter(const std::string& backend_reason) {
                                     {"io_backend_reason", backend_reason}},
       exporter::Outputs{.sinks = journal_->take_sinks(),
                         .required = current().audit.required,
-                        .rings_outlive_us = journal_->rings_outlive_us()});
+                        .rings_outlive_us = journal_->rings_outlive_us()},
+      fleet_->bell());
   exporter_->learn(book_->dictionary());
   exporter_->reloaded(true, unix_now());
   exporter_thread_ = std::thread([this] {
@@ -316,7 +321,11 @@ void Control::reload() {
   }
   exporter_->reloaded(rules != nullptr, unix_now());
   if (rules == nullptr) {
-    HEADRACE_LOG_ERROR("reload failed, the old configuration stays:\n%s", fault.c_str());
+    // One fault is one line.
+    const bool one = fault.find('\n') + 1 >= fault.size();
+    HEADRACE_LOG_ERROR("reload failed, the old configuration stays:%s%s",
+                       one ? " " : "\n",
+                       fault.substr(0, fault.find_last_not_of('\n') + 1).c_str());
     return;
   }
   publish(*rules);

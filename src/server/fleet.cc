@@ -178,10 +178,10 @@ void Fleet::run(std::size_t index,
     options.pool.seed = random_seed();
     options.pool.connections_max = options_.upstreams_max;
     if (options_.io.tiny) options.pool.idle_per_origin = 1;
+    options.bell = bell_.get();
     Worker worker(bundle->io(), member.ring, member.counters, options);
     worker.use(rules);
-    for (const WorkerListener& listener : listeners)
-      worker.listen(listener.fd, listener.half_close);
+    for (const WorkerListener& listener : listeners) worker.listen(listener.fd, listener.terms);
     member.worker.store(&worker, std::memory_order_release);
     report({}, {});
     worker.run();

@@ -25,7 +25,7 @@ namespace headrace::server {
 // A listening descriptor of one worker.
 struct WorkerListener {
   int fd = -1;
-  config::HalfClose half_close = config::HalfClose::cancel;
+  config::Listen terms{};
 };
 
 struct FleetOptions {
@@ -62,6 +62,8 @@ class Fleet {
   std::size_t size() const { return members_.size(); }
   telemetry::RecordRing& ring(std::size_t i) { return members_[i]->ring; }
   const telemetry::WorkerCounters& counters(std::size_t i) const { return members_[i]->counters; }
+  // Rung by a worker whose records should be read before their time.
+  const std::shared_ptr<telemetry::Doorbell>& bell() const { return bell_; }
   // Why a worker could not start, for people.
   const std::string& complaint() const { return complaint_; }
 
@@ -81,6 +83,7 @@ class Fleet {
   void report(base::Status status, std::string complaint);
 
   const FleetOptions options_;
+  const std::shared_ptr<telemetry::Doorbell> bell_ = std::make_shared<telemetry::Doorbell>();
   std::vector<std::unique_ptr<Member>> members_;
 
   std::mutex mutex_;  // start-up and ending only

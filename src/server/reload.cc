@@ -1,12 +1,15 @@
 #include "server/reload.h"
 
 #include <algorithm>
+#include <utility>
+#include <vector>
 
 namespace headrace::server {
 namespace {
 
 bool same_place(const config::Listen& left, const config::Listen& right) {
-  return left.address == right.address && left.mode == right.mode && left.group == right.group;
+  return left.address == right.address && left.mode == right.mode && left.group == right.group &&
+         (left.tls == nullptr) == (right.tls == nullptr);
 }
 
 bool same_io(const config::IoOptions& left, const config::IoOptions& right) {
@@ -44,7 +47,19 @@ std::vector<std::string_view> keys_for_the_next_start(const config::Snapshot& ol
   return keys;
 }
 
+// The sockets are those of the start, in that order; what their connections are told may change.
 void keep_what_was_opened(const config::Snapshot& old, config::Snapshot& fresh) {
+  std::vector<config::Listen> kept = old.listen;
+  std::vector<bool> used(fresh.listen.size());
+  for (config::Listen& place : kept) {
+    for (std::size_t i = 0; i < fresh.listen.size(); ++i) {
+      if (used[i] || !same_place(place, fresh.listen[i])) continue;
+      used[i] = true;
+      place = fresh.listen[i];
+      break;
+    }
+  }
+  fresh.listen = std::move(kept);
   fresh.state_dir = old.state_dir;
   fresh.audit = old.audit;
   fresh.log_requests = old.log_requests;

@@ -68,7 +68,8 @@ Worker::Worker(io::Io& io,
       pool_(io, options.pool),
       shop_(
           io, pool_, records, options.seed, options.id, options.clients_max + options.refusals_max),
-      clients_max_(options.clients_max) {
+      clients_max_(options.clients_max),
+      bell_(options.bell) {
   io_.set_wake_owner(this);
   shop_.sequence = options.first_sequence;
   publish_counters();  // who is ready is also alive: the first turn may be a while
@@ -97,14 +98,16 @@ void Worker::use(const proxy::Rules& rules) {
     origin.set_warm_min(std::max<std::size_t>(origin.warm_min(), provider.warm_min));
     live->origins.push_back(&origin);
   }
+  const std::size_t places = std::min(listeners_.size(), snapshot.listen.size());
+  for (std::size_t i = 0; i < places; ++i) listeners_[i]->set_terms(snapshot.listen[i]);
   pool_.keep_warm();
   shop_.live = live.get();
   lives_.push_back(std::move(live));
   retire_rules();
 }
 
-void Worker::listen(int fd, config::HalfClose half_close) {
-  listeners_.push_back(std::make_unique<Listener>(io_, *this, half_close));
+void Worker::listen(int fd, const config::Listen& terms) {
+  listeners_.push_back(std::make_unique<Listener>(io_, *this, terms));
   listeners_.back()->start(fd);
 }
 
@@ -134,18 +137,18 @@ bool Worker::quiet() const {
 
 // -- clients
 
-void Worker::on_client(int fd, config::HalfClose half_close) {
+void Worker::on_client(int fd, const config::Listen& terms) {
   ++shop_.tally.clients_accepted;
   const bool full = shop_.clients.in_use() >= clients_max_;
   proxy::ClientConn* conn =
-      shop_.clients.make(shop_, *this, shop_.live->rules->snapshot.limits, half_close);
+      shop_.clients.make(shop_, *this, shop_.live->rules->snapshot.limits, terms);
   if (full) ++shop_.tally.clients_refused;
   if (conn == nullptr) {
-    io_.discard(fd, kTurnedAway);
+    io_.discard(fd, terms.tls == nullptr ? kTurnedAway : std::string_view{});
     return;
   }
   clients_.push_back(*conn);
-  conn->start(fd);
+  conn->start(fd, terms.tls.get());
   if (full) conn->turn_away();
 }
 
@@ -230,6 +233,10 @@ void Worker::publish_counters() {
   out.clients_open.set(shop_.clients.in_use());
   out.clients_accepted.set(tally.clients_accepted);
   out.clients_refused.set(tally.clients_refused);
+  out.clients_http2.set(shop_.h2_conns.in_use());
+  out.client_tls_full.set(tally.tls_full);
+  out.client_tls_resumed.set(tally.tls_resumed);
+  out.client_tls_failed.set(tally.tls_failed);
   out.inflight.set(shop_.exchanges.in_use());
   out.streams_open.set(tally.streams_open);
   out.upstream_idle.set(pool.idle);
@@ -257,6 +264,7 @@ void Worker::publish_counters() {
   out.client_buffers_free.set(clients.free_count());
   out.upstream_buffers.set(upstreams.total());
   out.upstream_buffers_free.set(upstreams.free_count());
+  if (bell_ != nullptr && shop_.records.crowded()) bell_->ring();
 }
 
 }  // namespace headrace::server

@@ -15,6 +15,7 @@
 #include "proxy/workshop.h"
 #include "server/listener.h"
 #include "telemetry/counters.h"
+#include "telemetry/doorbell.h"
 #include "telemetry/ring.h"
 #include "upstream/pool.h"
 
@@ -27,6 +28,7 @@ struct WorkerOptions {
   std::size_t clients_max = base::limits::kClientConnections;
   std::size_t refusals_max = 64;  // connections beyond them that are told so and may linger
   upstream::PoolOptions pool;
+  telemetry::Doorbell* bell = nullptr;  // of who reads its records; outlives it
 };
 
 class Worker final : public io::WakeOwner, public AcceptOwner, public proxy::ClientConnOwner {
@@ -47,7 +49,8 @@ class Worker final : public io::WakeOwner, public AcceptOwner, public proxy::Cli
 
   // -- before the first turn
   void use(const proxy::Rules& rules);
-  void listen(int fd, config::HalfClose half_close);
+  // In the order of the configuration's places to listen.
+  void listen(int fd, const config::Listen& terms);
 
   // -- on the worker's thread
   void turn();
@@ -63,7 +66,7 @@ class Worker final : public io::WakeOwner, public AcceptOwner, public proxy::Cli
 
   // -- events
   void on_wake() override;
-  void on_client(int fd, config::HalfClose half_close) override;
+  void on_client(int fd, const config::Listen& terms) override;
   void on_client_closed(proxy::ClientConn& conn) override;
 
   std::size_t clients() const { return shop_.clients.in_use(); }
@@ -81,6 +84,7 @@ class Worker final : public io::WakeOwner, public AcceptOwner, public proxy::Cli
   upstream::Pool pool_;
   proxy::Workshop shop_;
   const std::size_t clients_max_;
+  telemetry::Doorbell* const bell_;  // null: nobody sleeps
   ClientList clients_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::vector<std::unique_ptr<proxy::Live>> lives_;  // the last one is current

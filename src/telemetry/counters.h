@@ -45,6 +45,10 @@ struct alignas(128) WorkerCounters {
   Counter clients_open;
   Counter clients_accepted;
   Counter clients_refused;
+  Counter clients_http2;       // of the open ones
+  Counter client_tls_full;     // handshakes, from nothing
+  Counter client_tls_resumed;  // on the strength of an earlier one
+  Counter client_tls_failed;
   Counter inflight;      // requests between their first byte and their record
   Counter streams_open;  // of those, streams past the commit point
 
@@ -150,12 +154,23 @@ inline constexpr std::array kCounterRows = {
     with(R"(result="missed")", counter("headrace_io_polls_total", "", &W::polls_missed)),
 
     gauge("headrace_client_connections", "Open client connections.", &W::clients_open),
+    gauge("headrace_client_http2_connections",
+          "Open client connections that speak HTTP/2.",
+          &W::clients_http2),
     counter("headrace_client_connections_accepted_total",
             "Client connections accepted.",
             &W::clients_accepted),
     counter("headrace_client_connections_refused_total",
             "Client connections refused at a bound of the gateway.",
             &W::clients_refused),
+    with(R"(result="full")",
+         counter("headrace_client_tls_handshakes_total",
+                 "TLS handshakes with clients, by result.",
+                 &W::client_tls_full)),
+    with(R"(result="resumed")",
+         counter("headrace_client_tls_handshakes_total", "", &W::client_tls_resumed)),
+    with(R"(result="failed")",
+         counter("headrace_client_tls_handshakes_total", "", &W::client_tls_failed)),
     gauge("headrace_inflight", "Requests being served.", &W::inflight),
     gauge("headrace_streams", "Streams past their commit point.", &W::streams_open),
 

@@ -34,7 +34,7 @@ SimIo::~SimIo() {
   }
 }
 
-std::uint64_t SimIo::wall_clock() const {
+std::uint64_t SimIo::read_wall_clock() const {
   return kWallStart + static_cast<std::uint64_t>(net_.now());
 }
 
@@ -59,10 +59,15 @@ void SimIo::run_once(base::Nanos wait_max) {
   finish_listeners();
   deliver_closed();
   hand_over();
+  if (!after_sends_.empty()) {
+    run_after_sends();
+    hand_over();
+  }
 }
 
 bool SimIo::must_go_on() const {
-  if (!dirty_.empty() || !turn_ends_.empty() || !closed_.empty() || !stopping_.empty()) return true;
+  if (!dirty_.empty() || !turn_ends_.empty() || !after_sends_.empty()) return true;
+  if (!closed_.empty() || !stopping_.empty()) return true;
   return std::any_of(pending_.begin(), pending_.end(), [](const Completion& completion) {
     return completion.lazy_until == 0;
   });

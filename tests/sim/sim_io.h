@@ -31,7 +31,7 @@ class SimIo final : public io::Io, private SimEndUser {
 
   std::string_view name() const override { return "sim"; }
   base::Nanos clock() const override { return net_.now(); }
-  std::uint64_t wall_clock() const override;
+  std::uint64_t read_wall_clock() const override;
 
   void listen_start(io::Listener& listener, int fd) override;
   void listen_stop(io::Listener& listener) override;

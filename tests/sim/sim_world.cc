@@ -50,7 +50,8 @@ SimWorld::Node::Node(SimWorld& world, std::size_t index)
   options.pool.idle_per_origin = scenario.idle_per_origin;
   worker = std::make_unique<server::Worker>(io, ring, counters, options);
   worker->use(*world.rules_.front());
-  worker->listen(world.net_.make_listener(gateway(index)), scenario.half_close);
+  worker->listen(world.net_.make_listener(gateway(index)),
+                 {.address = {}, .group = {}, .half_close = scenario.half_close});
 }
 
 SimWorld::SimWorld(const Scenario& scenario, Verdict& verdict)

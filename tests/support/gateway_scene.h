@@ -117,7 +117,8 @@ class GatewayScene : public SimStage {
     ring.format(memory.bytes(), kRing, 0);
     worker = std::make_unique<server::Worker>(io, ring, counters, options);
     worker->use(rules);
-    worker->listen(net.make_listener(sim::SimNet::address(1, 8080)), half_close);
+    worker->listen(net.make_listener(sim::SimNet::address(1, 8080)),
+                   {.address = {}, .group = {}, .half_close = half_close});
     turn = [this] { worker->turn(); };
   }
   // Everything ends, and nothing is left behind.

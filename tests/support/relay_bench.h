@@ -19,7 +19,7 @@ class IdleIo final : public io::Io {
   IdleIo(io::ReceivePool& clients, io::ReceivePool& upstreams) : Io(clients, upstreams) {}
   std::string_view name() const override { return "idle"; }
   base::Nanos clock() const override { return 0; }
-  std::uint64_t wall_clock() const override { return 0; }
+  std::uint64_t read_wall_clock() const override { return 0; }
   void listen_start(io::Listener&, int) override {}
   void listen_stop(io::Listener&) override {}
   void adopt(io::Socket&, int, io::Side) override {}

@@ -41,7 +41,7 @@ def one_line_each(scene):
         equal((line["kind"], line["status"], line["outcome"], len(line["attempts"])),
               ("request", status, outcome, attempts), f"the line of {what}")
     good = by_id[ids["a stream"]]
-    equal((good["route"], good["target"], good["provider"], good["attempts"][0]["upstream_status"]),
+    equal((good["route"], good["target"], good["provider"], good["upstream_status"]),
           ("m", "up", "up", 200), "the names in a line")
     equal(lines[-1]["attempts"][0]["upstream_status"], 500, "the failed attempt")
     every_record_once(lines)

@@ -1,5 +1,6 @@
 """Certificates of a case's own, made by the openssl command: an authority, and what it issues."""
 
+import hashlib
 import shutil
 import ssl
 import subprocess
@@ -29,6 +30,23 @@ class Certificates:
         terms.load_cert_chain(self.path(name), self.path(name, "key"))
         terms.set_alpn_protocols(list(protocols))
         return terms
+
+    def client(self, name=None, protocols=("http/1.1",)):
+        """Terms of TLS for a client that believes this authority, with that certificate or none."""
+        terms = ssl.create_default_context(cafile=self.authority)
+        terms.set_alpn_protocols(list(protocols))
+        if name:
+            terms.load_cert_chain(self.path(name), self.path(name, "key"))
+        return terms
+
+    def fingerprint(self, name):
+        """SHA-256 of the certificate, in hex."""
+        return hashlib.sha256(ssl.PEM_cert_to_DER_cert(self.path(name).read_text())).hexdigest()
+
+    def listener(self, *names, **more):
+        """A place to listen with these certificates."""
+        pairs = [{"certificate": str(self.path(name)), "key": str(self.path(name, "key"))} for name in names]
+        return {"address": "127.0.0.1:0", "tls_certificates": pairs, **more}
 
     def _make(self, name, extensions, issuer=None, days=1):
         request, key, certificate = self.path(name, "csr"), self.path(name, "key"), self.path(name)

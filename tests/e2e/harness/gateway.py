@@ -63,7 +63,7 @@ class Gateway(Process):
 
     def wait_ready(self):
         self.wait_line(r"ready: \d+ worker")
-        places = [line.split("listening on ", 1)[1] for line in list(self.lines) if "listening on " in line]
+        places = [line.split("listening on ", 1)[1].split()[0] for line in list(self.lines) if "listening on " in line]
         self.addresses = [address_of(place) for place in places]
         self.address = self.addresses[0]
         self.admin_place = self.wait_line(r"admin on (\S+)").group(1)

@@ -135,11 +135,11 @@ class Scene:
         self.at_end(wire.close)
         return wire
 
-    def ask(self, gateway, **words):
+    def ask(self, gateway, tls=None, fields=(), **words):
         """One chat request on a connection of its own."""
-        wire = connect(gateway.address)
+        wire = connect(gateway.address, tls=tls)
         try:
-            return wire.send(chat_request(**words)).read_answer()
+            return wire.send(chat_request(fields=fields, **words)).read_answer()
         finally:
             wire.close()
 

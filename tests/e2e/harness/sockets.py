@@ -2,6 +2,7 @@
 
 import re
 import socket
+import ssl
 import struct
 import time
 
@@ -9,7 +10,7 @@ from harness.checks import WAIT_S, Failed, equal, require, shorten
 
 
 class Gone(Exception):
-    """The peer ended the connection; `how` is `fin` or `reset`."""
+    """The peer ended the connection; `how` is `fin` or `reset`, or `cut`: an end that TLS did not announce."""
 
     def __init__(self, how, rest):
         super().__init__(f"{how} after {shorten(rest)}")
@@ -91,6 +92,8 @@ class Wire:
             raise Failed(f"silence; so far {shorten(self.buffer)}") from None
         except ConnectionError:
             raise Gone("reset", self.buffer) from None
+        except ssl.SSLEOFError:
+            raise Gone("cut", self.buffer) from None
         if not data:
             raise Gone("fin", self.buffer)
         self.buffer += data
@@ -191,8 +194,8 @@ class Wire:
         raise Failed(f"unexpected: {shorten(data)}")
 
 
-def connect(address, seconds=WAIT_S, receive_buffer=0):
-    """`("127.0.0.1", 80)` or `unix:/path`."""
+def connect(address, seconds=WAIT_S, receive_buffer=0, tls=None, name="localhost", session=None):
+    """`("127.0.0.1", 80)` or `unix:/path`; with `tls`, on these terms, asking for `name`."""
     unix = isinstance(address, str)
     sock = socket.socket(socket.AF_UNIX if unix else socket.AF_INET)
     if receive_buffer:
@@ -202,6 +205,8 @@ def connect(address, seconds=WAIT_S, receive_buffer=0):
         sock.connect(address[len("unix:"):] if unix else address)
         if not unix:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls:
+            sock = tls.wrap_socket(sock, server_hostname=name, suppress_ragged_eofs=False, session=session)
     except OSError:
         sock.close()
         raise

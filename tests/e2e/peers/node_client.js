@@ -1,5 +1,6 @@
 // A client on Node's own HTTP: `node node_client.js PORT`. Prints one JSON object of what it saw.
-const http = require('http');
+// With `https` behind it, over TLS.
+const http = require(process.argv[3] === 'https' ? 'https' : 'http');
 
 const port = Number(process.argv[2]);
 const agent = new http.Agent({keepAlive: true, maxSockets: 1});
@@ -7,7 +8,7 @@ const agent = new http.Agent({keepAlive: true, maxSockets: 1});
 function ask(chat, onResponse) {
   return new Promise((done, fail) => {
     const body = JSON.stringify({messages: [{role: 'user', content: 'Hello'}], ...chat});
-    const request = http.request({port, host: '127.0.0.1', agent, method: 'POST', path: '/v1/chat/completions',
+    const request = http.request({port, host: '127.0.0.1', servername: 'localhost', agent, method: 'POST', path: '/v1/chat/completions',
                                   headers: {'content-type': 'application/json', 'content-length': Buffer.byteLength(body)}},
                                  (response) => onResponse(response, request, done, fail));
     request.on('error', (error) => request.destroyed ? done({aborted: true}) : fail(error));

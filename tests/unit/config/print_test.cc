@@ -14,7 +14,8 @@ namespace headrace::config {
 namespace {
 
 constexpr std::string_view kRich = R"(
-listen: [127.0.0.1:1, {address: "unix:/run/x.sock", mode: "0600", group: web}, {address: "unix:@a", half_close: ignore}]
+listen: [127.0.0.1:1, {address: "unix:/run/x.sock", mode: "0600", group: web}, {address: "unix:@a", half_close: ignore},
+  {address: "127.0.0.1:2", http: "1.1", client_ca_file: ca.pem, tls_certificates: [{certificate: a b.pem, key: a.key}]}]
 admin: off
 workers: 3
 busy: always
@@ -45,6 +46,8 @@ TEST_CASE("a printed configuration loads to what was printed") {
   CHECK(again.routes[0].targets[1].name == "b/m:1");
   CHECK(again.listen[1].group == "web");
   CHECK(again.listen[2].half_close == HalfClose::ignore);
+  CHECK(again.listen[3].http == ListenHttp::http1);
+  CHECK(again.listen[3].tls_certificates[0].certificate == "a b.pem");
   CHECK(again.limits.body_bytes == 1'000'000);
   CHECK(again.providers[1].base_path == "/x%20y");
   const std::string of_default = print_redacted(default_config());

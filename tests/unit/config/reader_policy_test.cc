@@ -76,8 +76,8 @@ TEST_CASE("a key has all of its attributes, or its defaults") {
 }
 
 TEST_CASE("what is wrong with a key is told") {
-  check_fault(file("key_secret: s\nkeys: {team: {rpm: 1}}"),
-              "keys.team: the key \"hash\" is missing");
+  check_fault(file("key_secret: s\nkeys: {team: {rpm: 1}}"), "keys.team: nothing says whose it is");
+  check_fault(file("key_secret: s\nkeys: {team: {hash: ''}}"), "nothing says whose it is");
   check_fault(file("keys: {team: {hash: " + kHash + "}}"), "write key_secret");
   check_fault(file("key_secret: s\nkeys: {team: {hash: hr-abc}}"), "is no hash of a key");
   check_fault(file("key_secret: s\nkeys: {a: {hash: " + kHash + "}, b: {hash: " + kHash + "}}"),
@@ -88,6 +88,23 @@ TEST_CASE("what is wrong with a key is told") {
   check_fault(with_key(", expires: tomorrow"), "is not a date");
   check_fault(with_key(", rpm: 0"), "out of bounds");
   check_fault(with_key(", labels: {a b: c}"), "a name is 1 to 63");
+}
+
+TEST_CASE("a key may go by certificates, where a listener asks for them") {
+  const std::string listen =
+      "listen: {address: '127.0.0.1:1', client_ca_file: ca, tls_certificates: [{certificate: a, "
+      "key: b}]}\n";
+  const Snapshot snapshot = read_good(
+      file(listen + "keys: {team: {certificates: ['dns:A.test', 'uri:spiffe://lab/a']}}"));
+  CHECK(snapshot.keys[0].hash.empty());
+  CHECK(snapshot.keys[0].certificates ==
+        std::vector<std::string>{"dns:a.test", "uri:spiffe://lab/a"});
+  CHECK(print_redacted(read_good(print_redacted(snapshot))) == print_redacted(snapshot));
+  check_fault(file("keys: {team: {certificates: ['dns:a']}}"), "no listener asks");
+  check_fault(file(listen + "keys: {team: {certificates: []}}"), "the list is empty");
+  check_fault(file(listen + "keys: {team: {certificates: [team]}}"), "names no certificate");
+  check_fault(file(listen + "keys: {a: {certificates: ['dns:x']}, b: {certificates: ['dns:X']}}"),
+              "keys.b.certificates[0]: stands here a second time");
 }
 
 TEST_CASE("a key that was written where its hash belongs is not repeated") {

@@ -50,6 +50,7 @@ TEST_CASE("a file with every key fills every field") {
 listen:
   - 127.0.0.1:8081
   - {address: "unix:/run/h.sock", mode: "0600", group: web, half_close: ignore}
+  - {address: "127.0.0.1:8443", http: "1.1", client_ca_file: ca.pem, tls_certificates: [{certificate: a.pem, key: a.key}, {certificate: b.pem, key: b.key}]}
 admin: unix:@admin
 workers: 3
 busy: always
@@ -70,7 +71,7 @@ routes:
   - {model: "a*", targets: [second, {provider: first, model: m}], connect_timeout: 1s,
      first_token_timeout: 2s, idle_timeout: 3s, total_timeout: 4s, reasoning_is_useful: true}
 )");
-  REQUIRE(snapshot.listen.size() == 2);
+  REQUIRE(snapshot.listen.size() == 3);
   CHECK(snapshot.listen[0].address == "127.0.0.1:8081");
   CHECK(snapshot.listen[0].half_close == HalfClose::cancel);
   CHECK(snapshot.listen[1].address == "unix:/run/h.sock");
@@ -79,6 +80,11 @@ routes:
   CHECK(snapshot.listen[1].half_close == HalfClose::ignore);
   CHECK(snapshot.admin == "unix:@admin");
   CHECK(snapshot.workers == 3);
+  CHECK(snapshot.listen[2].http == ListenHttp::http1);
+  CHECK(snapshot.listen[2].client_ca_file == "ca.pem");
+  REQUIRE(snapshot.listen[2].tls_certificates.size() == 2);
+  CHECK(snapshot.listen[2].tls_certificates[1].certificate == "b.pem");
+  CHECK(snapshot.listen[2].tls_certificates[1].key == "b.key");
   CHECK(snapshot.busy == Busy::always);
   CHECK(snapshot.pin == Pin::off);
   CHECK(snapshot.drain_timeout == 10 * base::kSecond);
@@ -208,6 +214,27 @@ TEST_CASE("two listeners need two addresses, in whatever spelling") {
   CHECK(faults_with("listen: 127.0.0.1:9090\n").find("admin: clients listen on the same address") !=
         std::string::npos);
   CHECK(faults_with("listen: [\"127.0.0.1:0\", \"127.0.0.1:0\"]\n") == "");
+}
+
+TEST_CASE("certificates of a listener come in a list of pairs, and belong to those of clients") {
+  CHECK(faults_with("listen: {address: 127.0.0.1:1, client_ca_file: ca.pem}\n") ==
+        "1: listen.client_ca_file: means nothing without TLS; add tls_certificates, or remove "
+        "it\n");
+  CHECK(faults_with("listen: [{address: 127.0.0.1:1, tls_certificates: []}]\n") ==
+        "1: listen[0].tls_certificates: the list is empty; add - {certificate: /path.pem, key: "
+        "/path.key}, or remove it\n");
+  CHECK(faults_with("listen: [{address: 127.0.0.1:1, tls_certificates: [a.pem]}]\n")
+            .find("listen[0].tls_certificates[0]: must be a map, not a single value") !=
+        std::string::npos);
+  CHECK(faults_with("listen: [{address: 127.0.0.1:1, tls_certificates: [{certificate: a}]}]\n")
+            .find("the key \"key\" is missing") != std::string::npos);
+}
+
+TEST_CASE("a listener that asks for certificates may face the network without keys") {
+  const std::string tls =
+      "listen: [{address: 0.0.0.0:1, tls_certificates: [{certificate: a, key: b}]";
+  CHECK(faults_with(tls + "}]\n").find("is open to the network") != std::string::npos);
+  CHECK(faults_with(tls + ", client_ca_file: c}]\n").empty());
 }
 
 TEST_CASE("mode and group belong to socket files only") {

@@ -120,7 +120,17 @@ TEST_CASE("when a request is over its attempts are forgotten") {
   const Names names = some_names();
   AttemptTotals totals;
   totals.add(refused(1, 0, kOpenai, 500), names);
-  totals.end_request(exporter_test::request(1));
+  Record request = exporter_test::request(1);
+  SUBCASE("that failed") {
+    request.error = 1;
+  }
+  SUBCASE("that had several") {
+    request.attempts = 2;
+  }
+  SUBCASE("that ended in a refusal of the provider's") {
+    request.upstream_status = 500;
+  }
+  totals.end_request(request);
   totals.add(attempt(1, 1, kGroq), names);
   CHECK(scrape(totals, names)
             .value(R"(headrace_attempts_total{target="groq",reason="unknown",result="ok"})") == 1);

@@ -78,6 +78,58 @@ TEST_CASE("a full entry names everything and leaves out what is absent") {
   CHECK(line.find("cancel") == std::string::npos);
 }
 
+TEST_CASE("the only attempt of a request says only what the request does not") {
+  Record record = numbered(request(1), 3);
+  Record tried = numbered(attempt(1), 2);
+  record.attempts = 1;
+  for (Record* each : {&record, &tried}) {
+    each->target = 0;
+    each->provider = 0;
+    each->price_row = 0;
+    each->upstream_status = 200;
+    each->cost_picodollars = 7;
+    each->tokens[0] = 10;
+    each->events = 4;
+    each->bytes_out = 300;
+    each->settled_ns = 500;
+    each->upstream_wait_ns = 400;
+  }
+  tried.flags = record_flag::kWon;
+  const auto text_of = [&](const Record& of_attempt) {
+    const std::string line = line_of({.ring = 1,
+                                      .request = Part{record, {}},
+                                      .attempts = {Part{of_attempt, {}}},
+                                      .names = &kNames});
+    CHECK(is_json(line));
+    return line.substr(line.find(R"("attempts":)"));
+  };
+  CHECK(text_of(tried) == "\"attempts\":[{\"sequence\":2,\"attempt\":0,\"flags\":[\"won\"]}]}\n");
+  SUBCASE("unless it went another way than the request") {
+    const auto differs = [&](auto change) {
+      Record other = tried;
+      change(other);
+      return text_of(other).find(R"("ns":{)") != std::string::npos;
+    };
+    CHECK(differs([](Record& r) { r.upstream_status = 500; }));
+    CHECK(differs([](Record& r) { r.error = 13; }));
+    CHECK(differs([](Record& r) { r.blame = 2; }));
+    CHECK(differs([](Record& r) { r.target = kNoId; }));
+    CHECK(differs([](Record& r) { r.provider = kNoShortId; }));
+    CHECK(differs([](Record& r) { r.tokens[7] = 1; }));
+    CHECK(differs([](Record& r) { r.price_row = kNoId; }));
+    CHECK(differs([](Record& r) { r.cost_picodollars = 8; }));
+    CHECK(differs([](Record& r) { r.events = 5; }));
+    CHECK(differs([](Record& r) { r.bytes_out = 301; }));
+    CHECK(differs([](Record& r) { r.settled_ns = 501; }));
+    CHECK(differs([](Record& r) { r.upstream_wait_ns = 401; }));
+    CHECK_FALSE(differs([](Record& r) { r.head_complete_ns = 1; }));  // of the client's request
+  }
+  SUBCASE("or was not the only one") {
+    record.attempts = 2;
+    CHECK(text_of(tried).find(R"("target":)") != std::string::npos);
+  }
+}
+
 TEST_CASE("ids that nobody named are written as numbers") {
   Record record = request(1);
   record.target = 5;

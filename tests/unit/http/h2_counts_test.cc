@@ -91,4 +91,20 @@ TEST_CASE("work pays for the frames that belong to it") {
   CHECK(passes(counts, h2::ping()) > 0);
 }
 
+TEST_CASE("a head is unfinished from its first byte until its last frame is whole") {
+  const std::string first = h2::frame(h2::kHeaders, h2::kNone, 1, "abc");
+  const std::string last = h2::frame(h2::kContinuation, h2::kEndHeaders, 1, "de");
+  const std::string other = h2::data(1, "x", true);
+  const std::string all = first + last + other;
+  http::H2Counts counts(0);
+  CHECK_FALSE(counts.inside_head());
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    CAPTURE(i);
+    REQUIRE(counts.receive(all.substr(i, 1), 0));
+    const bool whole = i + 1 == first.size() + last.size();
+    const bool data = i + 1 >= first.size() + last.size() + 9;
+    CHECK(counts.inside_head() == !(whole || data));
+  }
+}
+
 }  // namespace headrace::test

@@ -35,6 +35,7 @@ config::Snapshot one_key(config::Access access = config::Access::automatic) {
 struct Sender {
   std::string text;
   http::Fields fields;
+  const net::PeerCertificate* certificate = nullptr;
 
   Sender() = default;
   explicit Sender(const std::string& key, const std::string& name = "x-api-key") { add(name, key); }
@@ -49,7 +50,7 @@ struct Sender {
     fields.add(span);
   }
   base::Result<Caller> identified(const Admission& admission) const {
-    return admission.identify(fields, text, 0);
+    return admission.identify(fields, text, certificate, 0);
   }
 };
 
@@ -182,6 +183,71 @@ TEST_CASE("workers share a key's limits exactly, through a table each of them re
     CHECK(admitted == 500);
     CHECK(limits.running.running() == 0);
     CHECK(limits.tokens.look(1'000'000, kNow).remaining == 1'000'000 - 500 * 20);
+  }
+}
+
+// -- certificates
+
+config::Snapshot with_certificates() {
+  config::Snapshot snapshot = one_key();
+  snapshot.keys[0].certificates = {"dns:team.test"};
+  config::ClientKey other;
+  other.name = "other";
+  other.certificates = {"sha256:ff", "uri:spiffe://lab/other"};
+  snapshot.keys.push_back(other);
+  return snapshot;
+}
+
+TEST_CASE("a certificate stands for its key where the head shows none") {
+  LimitRegistry registry;
+  const Admission admission(with_certificates(), registry);
+  const auto who = [&](Sender sender, const net::PeerCertificate& certificate) {
+    sender.certificate = &certificate;
+    base::Result<Caller> caller = sender.identified(admission);
+    return caller.ok() ? caller.value().key->name : std::string("refused");
+  };
+  CHECK(who({}, {"sha256:aa", {"dns:team.test"}}) == "team");
+  CHECK(who({}, {"sha256:aa", {"uri:spiffe://lab/other", "dns:unknown.test"}}) == "other");
+  CHECK(who({}, {"sha256:ff", {"dns:team.test"}}) == "other");  // the whole one is the surest
+  CHECK(who({}, {"sha256:aa", {"dns:unknown.test"}}) == "refused");
+  CHECK(who({}, {"sha256:aa", {}}) == "refused");
+  CHECK(who({}, {"sha256:aa", {"dns:team.test", "uri:spiffe://lab/other"}}) == "refused");
+  // What SDKs send for an empty key is none.
+  CHECK(who(Sender("Bearer", "authorization"), {"sha256:ff", {}}) == "other");
+  CHECK(who(Sender("", "x-api-key"), {"sha256:ff", {}}) == "other");
+}
+
+TEST_CASE("a key in the head counts for itself, and must not be another's than the certificate") {
+  LimitRegistry registry;
+  const Admission admission(with_certificates(), registry);
+  const net::PeerCertificate team{"sha256:aa", {"dns:team.test"}};
+  const net::PeerCertificate other{"sha256:ff", {}};
+  const net::PeerCertificate unknown{"sha256:bb", {}};
+  const auto refusal = [&](const std::string& key, const net::PeerCertificate& certificate) {
+    Sender sender(key);
+    sender.certificate = &certificate;
+    return refusal_of(sender.identified(admission));
+  };
+  CHECK(refusal(kGood, team) == Errc::ok);
+  CHECK(refusal(kGood, unknown) == Errc::ok);
+  CHECK(refusal(kGood, other) == Errc::invalid_key);
+  CHECK(refusal("hr-unknown-0123456789", team) == Errc::invalid_key);
+  Sender basic("Basic dXNlcjpwYXNz", "authorization");
+  basic.certificate = &team;
+  CHECK(refusal_of(basic.identified(admission)) == Errc::invalid_key);
+}
+
+TEST_CASE("a key that is over or off is no better for a certificate") {
+  LimitRegistry registry;
+  config::Snapshot snapshot = with_certificates();
+  snapshot.keys[0].disabled = true;
+  snapshot.keys[1].expires = -1;
+  const Admission admission(snapshot, registry);
+  for (const net::PeerCertificate& each : {net::PeerCertificate{"sha256:aa", {"dns:team.test"}},
+                                           net::PeerCertificate{"sha256:ff", {}}}) {
+    Sender sender;
+    sender.certificate = &each;
+    CHECK(refusal_of(sender.identified(admission)) == Errc::invalid_key);
   }
 }
 

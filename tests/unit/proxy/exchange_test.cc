@@ -302,6 +302,33 @@ TEST_CASE("a provider that cannot be reached is told with its cause") {
     Talker& client = scene.ask(chat());
     REQUIRE(scene.heard(client, "HTTP/1.1 503 "));
     CHECK(client.has("retry-after: 1\r\n"));
+    scene.settle();
+    const std::vector<Record> records = scene.records();
+    REQUIRE(records.size() == 2);
+    CHECK(records[1].attempts == 1);  // however often it looked for one
+  }
+  SUBCASE("we have no descriptors for a moment") {
+    GatewayScene scene;
+    scene.net.faults().connect_no_files = 1;
+    Talker& client = scene.ask(chat(false));
+    scene.run_for(base::limits::kFilesPatience - 10 * kMillisecond);
+    CHECK(client.heard.empty());
+    scene.net.faults().connect_no_files = 0;
+    REQUIRE(scene.asked());
+    scene.provider[0].send(plain_answer("{\"a\":1}"));
+    REQUIRE(scene.heard(client, "{\"a\":1}"));
+    CHECK(client.heard.starts_with("HTTP/1.1 200 "));
+  }
+  SUBCASE("the client leaves while there are no descriptors") {
+    GatewayScene scene;
+    scene.net.faults().connect_no_files = 1;
+    Talker& client = scene.ask(chat());
+    scene.run_for(10 * kMillisecond);
+    client.close();
+    scene.settle();
+    scene.net.faults().connect_no_files = 0;
+    scene.run_for(base::limits::kFilesPatience);
+    CHECK(scene.provider.count() == 0);
   }
 }
 

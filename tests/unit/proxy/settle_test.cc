@@ -96,7 +96,9 @@ TEST_CASE("a stream that went well leaves two full records") {
     CHECK(record.connected_ns - record.dispatched_ns < kMillisecond);
     CHECK(record.request_sent_ns == record.connected_ns);
     CHECK(record.upstream_first_byte_ns - record.request_sent_ns >= 100 * kMillisecond);
-    CHECK(record.first_useful_event_ns - record.upstream_first_byte_ns > 99 * kMillisecond);
+    // Between two sends of the provider lie 100 ms; the turn that saw the first may have begun late.
+    CHECK(record.first_useful_event_ns - record.upstream_first_byte_ns >=
+          100 * kMillisecond - base::kMicrosecond);
     CHECK(record.first_byte_sent_ns == record.first_useful_event_ns);
     CHECK(record.last_byte_ns - record.first_byte_sent_ns >= 300 * kMillisecond);
     CHECK(record.upstream_wait_ns >= 500 * kMillisecond);

@@ -40,7 +40,7 @@ struct Bench {
       base::Result<int> fd = net::listen_on(place, {});
       REQUIRE(fd.ok());
       place = *net::bound_address(*fd);
-      listeners.push_back({WorkerListener{*fd, config::HalfClose::cancel}});
+      listeners.push_back({WorkerListener{.fd = *fd}});
     }
   }
   static FleetOptions options(std::uint32_t workers) {

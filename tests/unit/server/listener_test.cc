@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include <string>
 #include <vector>
 
 #include "sim_stage.h"
@@ -14,8 +15,8 @@ namespace {
 class Owner final : public server::AcceptOwner {
  public:
   explicit Owner(io::Io& io) : io_(io) {}
-  void on_client(int fd, config::HalfClose half_close) override {
-    seen.push_back(half_close);
+  void on_client(int fd, const config::Listen& terms) override {
+    seen.push_back(terms.half_close);
     io_.discard(fd, {});
   }
   std::vector<config::HalfClose> seen;
@@ -24,8 +25,12 @@ class Owner final : public server::AcceptOwner {
   io::Io& io_;
 };
 
+config::Listen terms_of(const std::string& address, config::HalfClose half_close) {
+  return {.address = address, .group = {}, .half_close = half_close};
+}
+
 struct Bench : SimStage {
-  explicit Bench(config::HalfClose half_close) : listener(io, owner, half_close) {
+  explicit Bench(config::HalfClose half_close) : listener(io, owner, terms_of("a", half_close)) {
     listener.start(net.make_listener(sim::SimNet::address(1, 8080)));
   }
   ~Bench() {
@@ -52,6 +57,20 @@ TEST_CASE("an accepted connection goes on with the half-close rule of its listen
     bench.settle();
     CHECK(bench.owner.seen == std::vector{rule, rule});
   }
+}
+
+TEST_CASE("new terms count for connections from then on, if they are of this place") {
+  Bench bench(config::HalfClose::cancel);
+  const auto first = bench.dial();
+  bench.settle();
+  bench.listener.set_terms(terms_of("another", config::HalfClose::ignore));
+  const auto second = bench.dial();
+  bench.settle();
+  bench.listener.set_terms(terms_of("a", config::HalfClose::ignore));
+  const auto third = bench.dial();
+  bench.settle();
+  using enum config::HalfClose;
+  CHECK(bench.owner.seen == std::vector{cancel, cancel, ignore});
 }
 
 TEST_CASE("accepting goes on when descriptors are free again") {

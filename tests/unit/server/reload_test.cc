@@ -4,7 +4,10 @@
 
 #include <doctest/doctest.h>
 
+#include <memory>
+
 #include "config/load.h"
+#include "net/tls_server.h"
 
 namespace headrace::server {
 
@@ -57,6 +60,32 @@ TEST_CASE("what was opened at start stays in force, and the rest is the new one'
   CHECK(fresh.state_dir == "/dev/shm/x");
   CHECK_FALSE(fresh.log_requests);
   CHECK(fresh.routes[0].model == "m");
+}
+
+TEST_CASE("the places to listen are those of the start, with what the new one says of each") {
+  config::Snapshot old = config::default_config();
+  old.listen = {{.address = "a", .group = {}}, {.address = "b", .group = {}}};
+  config::Snapshot fresh = config::default_config();
+  fresh.listen = {{.address = "c", .group = {}},
+                  {.address = "b", .group = {}, .half_close = config::HalfClose::ignore}};
+  fresh.listen[1].tls_certificates.push_back({"file", "key"});
+  keep_what_was_opened(old, fresh);
+  REQUIRE(fresh.listen.size() == 2);
+  CHECK(fresh.listen[0].address == "a");
+  CHECK(fresh.listen[1].address == "b");
+  CHECK(fresh.listen[1].half_close == config::HalfClose::ignore);
+  CHECK(fresh.listen[1].tls_certificates.size() == 1);
+}
+
+TEST_CASE("a place that is to speak TLS from now on, or no longer, waits for the next start") {
+  config::Snapshot old = config::default_config();
+  config::Snapshot fresh = old;
+  fresh.listen[0].tls = std::make_shared<const net::TlsServer>();
+  CHECK(keys_for_the_next_start(old, fresh) == std::vector<std::string_view>{"listen"});
+  CHECK(keys_for_the_next_start(fresh, old) == std::vector<std::string_view>{"listen"});
+  CHECK(keys_for_the_next_start(fresh, fresh).empty());
+  keep_what_was_opened(old, fresh);
+  CHECK(fresh.listen[0].tls == nullptr);
 }
 
 }  // namespace headrace::server

@@ -110,8 +110,7 @@ TEST_CASE("what was read but not released is there again for the next process") 
   CHECK(ring.id() == 77);
   for (std::uint64_t i = 0; i < 8; ++i) REQUIRE(ring.push(record_of(i)));
   CHECK_FALSE(ring.has_room(1));
-  std::vector<Record> out(6);
-  REQUIRE(ring.read(out) == 6);
+  REQUIRE(ring.read(6).size() == 6);
   CHECK(ring.read_position() == 6);
   CHECK_FALSE(ring.push(record_of(8)));  // read is not released
   CHECK(ring.next_sequence() == 9);
@@ -124,10 +123,28 @@ TEST_CASE("what was read but not released is there again for the next process") 
   REQUIRE(next.attach(memory.bytes()).ok());
   CHECK(next.id() == 77);
   CHECK(next.next_sequence() == 9);
-  std::vector<Record> rest(8);
-  REQUIRE(next.read(rest) == 6);
+  const std::span<const Record> rest = next.read();
+  REQUIRE(rest.size() == 6);
   for (std::uint64_t i = 0; i < 6; ++i) CHECK(is_whole(rest[i], 2 + i));
-  CHECK(next.read(rest) == 0);
+  CHECK(next.read().empty());
+}
+
+TEST_CASE("what lies across the end of the memory is read in two goes") {
+  const RingMemory memory = memory_for(8);
+  RecordRing ring;
+  ring.format(memory.bytes(), 8, 0);
+  std::vector<Record> out(5);
+  for (std::uint64_t i = 0; i < 5; ++i) REQUIRE(ring.push(record_of(i)));
+  REQUIRE(ring.pop(out) == 5);
+  for (std::uint64_t i = 5; i < 12; ++i) REQUIRE(ring.push(record_of(i)));
+  REQUIRE(ring.read().size() == 3);
+  REQUIRE(ring.read().size() == 4);
+  CHECK(ring.read().empty());
+  ring.release(ring.read_position());
+  for (std::uint64_t i = 12; i < 20; ++i) REQUIRE(ring.push(record_of(i)));
+  out.resize(8);
+  REQUIRE(ring.pop(out) == 8);
+  for (std::uint64_t i = 0; i < 8; ++i) CHECK(is_whole(out[i], 12 + i));
 }
 
 TEST_CASE("memory that does not hold a ring of this layout is refused") {
