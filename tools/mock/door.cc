@@ -49,7 +49,8 @@ void Door::on_connected(base::Status) {
 }
 
 void Door::choose(std::string_view first) {
-  const bool chosen = tls_ != nullptr ? stream_.protocol() == "h2" : h2_ && first.starts_with("PRI ");
+  const bool chosen =
+      tls_ != nullptr ? stream_.protocol() == "h2" : h2_ && first.starts_with("PRI ");
   if (chosen) {
     http2_.emplace(service_, io_, memory_, stream_);
   } else {

@@ -1,5 +1,5 @@
-// Door: one connection to the mock as it comes in: plain or TLS, and behind that HTTP/1.1 or HTTP/2, as
-// ALPN or the first bytes say. Owned by the service; dies in on_closed. One thread.
+// Door: one connection to the mock as it comes in: plain or TLS, and behind that HTTP/1.1 or
+// HTTP/2, as ALPN or the first bytes say. Owned by the service; dies in on_closed. One thread.
 #pragma once
 
 #include <memory>

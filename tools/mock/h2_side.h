@@ -1,6 +1,6 @@
-// H2Side: a connection of HTTP/2. Each of its streams is a Connection that believes to speak HTTP/1.1: what
-// the stream brings is put into that form, what it writes is taken apart again, so that every answer
-// and fault of the mock is there over both protocols. Part of a door, one thread.
+// H2Side: a connection of HTTP/2. Each of its streams is a Connection that believes to speak
+// HTTP/1.1: what the stream brings is put into that form, what it writes is taken apart again, so
+// that every answer and fault of the mock is there over both protocols. Part of a door, one thread.
 #pragma once
 
 #include <memory>

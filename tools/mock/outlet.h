@@ -1,4 +1,5 @@
-// Outlet: where a mock's connection writes: a byte stream of its own, or a stream of HTTP/2. One thread.
+// Outlet: where a mock's connection writes: a byte stream of its own, or a stream of HTTP/2. One
+// thread.
 #pragma once
 
 #include <cstddef>

@@ -78,9 +78,8 @@ bool write_key(const std::string& path, const Issued& issued) {
 
 }  // namespace
 
-std::shared_ptr<const net::TlsServer> make_self_certificate(const std::string& ca_file,
-                                                            const std::vector<std::string>& protocols,
-                                                            std::string& fault) {
+std::shared_ptr<const net::TlsServer> make_self_certificate(
+    const std::string& ca_file, const std::vector<std::string>& protocols, std::string& fault) {
   const Issued authority = issue("headrace-mock authority", nullptr);
   const Issued server = issue("headrace-mock", &authority);
   if (!write_certificate(ca_file, authority)) {

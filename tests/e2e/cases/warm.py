@@ -1,13 +1,16 @@
 """Warm connections: dialled before anybody asks, replaced before anybody notices."""
 
 import json
+import re
 import threading
 import time
 
 from cases.alpn import node
+from cases.mock_wire import mock
 from cases.tls import gateway_of
 from harness import words
 from harness.checks import contains, equal, require, until
+from harness.gateway import configuration
 from harness.scene import case
 
 
@@ -100,3 +103,17 @@ def unix_socket(scene):
     for _ in range(3):
         equal(scene.ask(gateway).status, 200, "the status")
     gateway.wait_metric("headrace_upstream_connects_total", 1)
+
+
+@case("the doctor times two handshakes with each provider")
+def doctor(scene):
+    base, authority = mock(scene, "--h2")
+    config = configuration(base + "/v1")
+    config["providers"]["up"]["ca_file"] = str(authority)
+    path = scene.folder / "doctor.yaml"
+    path.write_text(json.dumps(config))
+    code, output, errors = scene.headrace("doctor", "--config", path)
+    equal(code, 0, f"the exit code: {output}{errors}")
+    require(re.search(r"connected in [\d.]+ ms, TLSv1.3 in [\d.]+ ms, speaks h2", output), f"the first: {output}")
+    # The mock's library hands out tickets with its first answer.
+    require(re.search(r"the second time: connected in [\d.]+ ms, TLSv1.3 in [\d.]+ ms, speaks h2; not resumed", output), f"the second: {output}")
