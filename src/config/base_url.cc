@@ -9,7 +9,7 @@
 namespace headrace::config {
 namespace {
 
-constexpr std::string_view kSchemes = "must begin with https:// or http://";
+constexpr std::string_view kSchemes = "must begin with https://, http:// or http+unix://";
 
 std::uint16_t usual_port(std::string_view scheme) {
   return scheme == "https" ? 443 : 80;
@@ -61,7 +61,7 @@ bool is_plain_path(std::string_view path) {
 }
 
 std::string split_scheme(std::string_view scheme, Provider& provider) {
-  for (const std::string_view known : {"https", "http"}) {
+  for (const std::string_view known : {"https", "http", "http+unix"}) {
     if (!base::equals_lowered(scheme, known)) continue;
     provider.scheme = known;
     return {};
@@ -69,7 +69,33 @@ std::string split_scheme(std::string_view scheme, Provider& provider) {
   return std::string(kSchemes);
 }
 
+// The path of a socket, whose slashes are escaped: http+unix://%2Frun%2Fmodel.sock/v1
+std::string split_socket_path(std::string_view text, Provider& provider) {
+  constexpr std::string_view kForm =
+      "the path of the socket stands escaped where the host would: http+unix://%2Frun%2Fx.sock/v1";
+  std::string path;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      path += text[i];
+      continue;
+    }
+    if (i + 2 >= text.size()) return std::string(kForm);
+    const int high = base::hex_value(text[i + 1]);
+    const int low = base::hex_value(text[i + 2]);
+    if (high < 0 || low < 0 || high + low == 0) return std::string(kForm);
+    path += static_cast<char>(high * 16 + low);
+    i += 2;
+  }
+  const bool begins_well = path.starts_with('/') || path.starts_with('@');
+  if (!begins_well || !net::parse_address("unix:" + path)) return std::string(kForm);
+  provider.host = path;
+  provider.port = 0;
+  provider.authority = "localhost";
+  return {};
+}
+
 std::string split_authority(std::string_view authority, Provider& provider) {
+  if (provider.scheme == "http+unix") return split_socket_path(authority, provider);
   std::string_view host = authority;
   std::string_view port;
   bool has_port = false;

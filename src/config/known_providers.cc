@@ -1,5 +1,6 @@
 #include "config/known_providers.h"
 
+#include <algorithm>
 #include <array>
 
 namespace headrace::config {
@@ -23,12 +24,14 @@ constexpr std::array<KnownProvider, 15> kProviders = {{
      .base_url = "https://generativelanguage.googleapis.com/v1beta/openai",
      .dialect = "openai",
      .key_variable = "GEMINI_API_KEY",
-     .models = "gemini-*|gemma-*"},
+     .models = "gemini-*|gemma-*",
+     .ignores_cancel = true},
     {.name = "mistral",
      .base_url = "https://api.mistral.ai/v1",
      .dialect = "openai",
      .key_variable = "MISTRAL_API_KEY",
-     .models = "mistral-*|ministral-*|magistral-*|codestral-*|devstral-*|pixtral-*|open-mi*"},
+     .models = "mistral-*|ministral-*|magistral-*|codestral-*|devstral-*|pixtral-*|open-mi*",
+     .ignores_cancel = true},
     {.name = "deepseek",
      .base_url = "https://api.deepseek.com",
      .dialect = "openai",
@@ -44,7 +47,8 @@ constexpr std::array<KnownProvider, 15> kProviders = {{
      .dialect = "openai",
      .key_variable = "GROQ_API_KEY",
      .models = "groq/*|llama-*-versatile|llama-*-instant|openai/gpt-oss-*|meta-llama/*|qwen/*|"
-               "moonshotai/*"},
+               "moonshotai/*",
+     .ignores_cancel = true},
     {.name = "cerebras",
      .base_url = "https://api.cerebras.ai/v1",
      .dialect = "openai",
@@ -65,7 +69,8 @@ constexpr std::array<KnownProvider, 15> kProviders = {{
      .base_url = "https://api.perplexity.ai",
      .dialect = "openai",
      .key_variable = "PERPLEXITY_API_KEY",
-     .models = "sonar|sonar-*"},
+     .models = "sonar|sonar-*",
+     .ignores_cancel = true},
     {.name = "moonshot",
      .base_url = "https://api.moonshot.ai/v1",
      .dialect = "openai",
@@ -98,6 +103,16 @@ std::string_view host_of(std::string_view base_url) {
 
 std::span<const KnownProvider> known_providers() {
   return kProviders;
+}
+
+bool ignores_cancel(std::string_view host) {
+  constexpr std::array<std::string_view, 2> kByRegion = {"aiplatform.googleapis.com",
+                                                         ".amazonaws.com"};
+  const KnownProvider* known = known_provider_at(host);
+  return (known != nullptr && known->ignores_cancel) ||
+         std::any_of(kByRegion.begin(), kByRegion.end(), [host](std::string_view end) {
+           return host.ends_with(end);
+         });
 }
 
 const KnownProvider* known_provider_at(std::string_view host) {

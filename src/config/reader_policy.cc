@@ -67,7 +67,7 @@ void Reader::read_credential(const TreeNode& node,
 void Reader::check_keys_are_protected(const Entry& entry,
                                       const std::string& path,
                                       const Provider& provider) {
-  if (provider.scheme == "https" || provider.is_private || provider.host.empty()) return;
+  if (provider.scheme != "http" || provider.is_private || provider.host.empty()) return;
   if (is_loopback_host(provider.host)) return;
   const auto is_set = [](const Credential& each) { return !each.api_key.empty(); };
   const bool has_key =
@@ -89,7 +89,7 @@ void Reader::check_tls(const Entry& entry, const std::string& path, const Provid
     const TreeNode* key = entry.value.find(name);
     return key == nullptr ? entry.value : *key;
   };
-  if (provider.scheme == "http") {
+  if (provider.scheme == "http" || provider.scheme == "http+unix") {
     for (const auto& [name, value] :
          {std::pair<std::string_view, const std::string&>{"ca_file", provider.ca_file},
           {"tls_certificate", provider.tls_certificate},

@@ -1,6 +1,6 @@
-// What a connection that we make is told to do by itself: send at once, and find out that its peer is
-// gone without a word. An idle one is probed by the kernel, which wakes nobody; bytes that nobody
-// acknowledges end it. The rest is up to whoever uses it.
+// What a connection that we make is told to do by itself: send at once, and find out that its peer
+// is gone without a word. An idle one is probed by the kernel, which wakes nobody; bytes that
+// nobody acknowledges end it. The rest is up to whoever uses it.
 #pragma once
 
 #include <netinet/in.h>

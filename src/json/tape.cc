@@ -219,7 +219,7 @@ class TapeWriter {
   Node* node_;
   Node* tape_;
   Node* tape_end_;
-  std::uint32_t index_ = 0;  // of node_
+  std::uint32_t index_ = 0;                   // of node_
   std::array<std::uint32_t, kDepth> levels_;  // those below depth_
   std::size_t depth_ = 0;
   bool fresh_ = false;  // just behind an opening bracket

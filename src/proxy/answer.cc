@@ -9,6 +9,7 @@
 #include "json/write.h"
 #include "policy/rate_fields.h"
 #include "proxy/exchange.h"
+#include "proxy/prewarm.h"
 
 namespace headrace::proxy {
 
@@ -257,6 +258,11 @@ void Exchange::reply_provider_error(const dialect::ProviderError& said, bool abo
 }
 
 void Exchange::answer_models() {
+  // Who asks for the models begins a session: its first turn finds a connection.
+  const io::Slice state = prewarm(shop_.pool, *live_, caller_, shop_.io.blocks());
+  if (endpoint_.endpoint == Endpoint::prewarm) {
+    return reply(200, "content-type: application/json\r\n", state.view());
+  }
   const base::Bytes id = endpoint_.endpoint == Endpoint::model ? body_.view() : base::Bytes{};
   io::Slice list = write_models(snapshot(), caller_, endpoint_.family, id, shop_.io.blocks());
   if (list.empty()) {

@@ -16,7 +16,7 @@ struct Row {
   Call call;
 };
 
-constexpr std::array<Row, 7> kRows = {{
+constexpr std::array<Row, 8> kRows = {{
     {"/v1/chat/completions", "POST", Endpoint::chat_completions, Family::openai, Call::chat},
     {"/v1/messages", "POST", Endpoint::messages, Family::anthropic, Call::chat},
     {"/v1/responses", "POST", Endpoint::responses, Family::openai, Call::responses},
@@ -28,6 +28,7 @@ constexpr std::array<Row, 7> kRows = {{
      Family::anthropic,
      Call::count_tokens},
     {"/v1/models", "GET", Endpoint::models, Family::openai, Call::chat},
+    {"/v1/prewarm", "POST", Endpoint::prewarm, Family::openai, Call::chat},
 }};
 constexpr base::Bytes kModelPrefix = "/v1/models/";
 

@@ -19,19 +19,20 @@ enum class Endpoint : std::uint8_t {
   messages,
   count_tokens,
   models,
-  model
+  model,
+  prewarm
 };
 
 struct EndpointMatch {
   Endpoint endpoint = Endpoint::chat_completions;
-  dialect::Call call = dialect::Call::chat;  // not of models and model
+  dialect::Call call = dialect::Call::chat;  // not of those that are local
   api::Family family = api::Family::openai;
   base::Errc refusal = base::Errc::ok;  // no_such_path, method_not_allowed
   base::Bytes path;                     // of the table
   base::Bytes allow;                    // the Allow field that a 405 owes
   base::Bytes rest;                     // Endpoint::model: the model's id
 
-  bool is_local() const { return endpoint == Endpoint::models || endpoint == Endpoint::model; }
+  bool is_local() const { return endpoint >= Endpoint::models; }
 };
 
 EndpointMatch match_endpoint(base::Bytes method, base::Bytes path);

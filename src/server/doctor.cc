@@ -17,6 +17,7 @@
 #include "net/address.h"
 #include "net/listen.h"
 #include "net/resolver.h"
+#include "server/handshake.h"
 #include "server/price_source.h"
 
 namespace headrace::server {
@@ -172,11 +173,39 @@ void show_listener(std::string_view subject, const std::string& text, Page& page
   page.line(Mark::bad, subject, net::explain_listen_error(address.value(), status.error()));
 }
 
+std::string tls_words(const Handshake& made) {
+  if (made.shaking == 0) return {};
+  return ", " + made.version + (made.resumed ? " resumed in " : " in ") +
+         in_milliseconds(made.shaking) + ", speaks " +
+         (made.protocol.empty() ? "HTTP/1.1 (it does not say)" : made.protocol);
+}
+
+// What a connection costs that builds on an earlier one.
+void show_second(const Handshake& made, const std::string& subject, Page& page) {
+  if (!made.fault.empty()) return page.line(Mark::note, subject, "the second time: " + made.fault);
+  page.line(
+      Mark::good,
+      subject,
+      "the second time: connected in " + in_milliseconds(made.connecting) + tls_words(made) +
+          (made.resumed ? ""
+                        : "; not resumed: it gave no ticket before a request, or none at all"));
+}
+
 // Whether the provider took a connection. One that does not is only noted: another target may stand
 // in.
 bool show_provider(const config::Provider& provider, Page& page) {
   const std::string subject = "provider " + provider.name;
   const base::Nanos start = now();
+  if (provider.scheme == "http+unix") {
+    auto address = net::parse_address("unix:" + provider.host);
+    const int code = try_connect(*address);
+    const std::string place = net::format(*address);
+    page.line(code == 0 ? Mark::good : Mark::note,
+              subject,
+              code == 0 ? place + " connected in " + in_milliseconds(now() - start)
+                        : place + ": " + std::strerror(code));
+    return code == 0;
+  }
   const auto addresses = net::resolve(provider.host, provider.port);
   if (!addresses) {
     page.line(
@@ -187,17 +216,19 @@ bool show_provider(const config::Provider& provider, Page& page) {
   std::string refusals;
   for (const auto& storage : addresses.value()) {
     const net::Address address = net::from_storage(storage);
-    const base::Nanos begun = now();
-    const int code = try_connect(address);
-    const base::Nanos took = now() - begun;
-    if (code == 0) {
+    net::TlsSessions tickets;
+    const Handshake first = time_handshake(address, provider.tls.get(), tickets);
+    if (first.fault.empty()) {
       page.line(Mark::good,
                 subject,
-                net::format(address) + " connected in " + in_milliseconds(took) +
-                    ", name found in " + in_milliseconds(resolved - start));
+                net::format(address) + " connected in " + in_milliseconds(first.connecting) +
+                    tls_words(first) + ", name found in " + in_milliseconds(resolved - start));
+      if (provider.tls != nullptr) {
+        show_second(time_handshake(address, provider.tls.get(), tickets), subject, page);
+      }
       return true;
     }
-    refusals += (refusals.empty() ? "" : "; ") + net::format(address) + ": " + std::strerror(code);
+    refusals += (refusals.empty() ? "" : "; ") + net::format(address) + ": " + first.fault;
   }
   page.line(Mark::note, subject, refusals);
   return false;

@@ -11,12 +11,21 @@
 namespace headrace::server {
 namespace {
 
+bool is_unix(const config::Provider& provider) {
+  return provider.scheme == "http+unix";
+}
+
 bool is_name(const config::Provider& provider) {
-  return provider.host != "localhost" && !net::parse_literal(provider.host, provider.port);
+  return !is_unix(provider) && provider.host != "localhost" &&
+         !net::parse_literal(provider.host, provider.port);
 }
 
 void resolve(config::Snapshot& snapshot) {
   for (config::Provider& provider : snapshot.providers) {
+    if (is_unix(provider)) {
+      provider.addresses = {net::parse_address("unix:" + provider.host)->storage};
+      continue;
+    }
     base::Result<std::vector<sockaddr_storage>> found = net::resolve(provider.host, provider.port);
     if (found) {
       provider.addresses = std::move(*found);

@@ -1,8 +1,11 @@
 #include "server/worker.h"
 
 #include <netinet/in.h>
+#include <sys/un.h>
 
 #include <algorithm>
+#include <cstddef>
+#include <cstring>
 
 namespace headrace::server {
 namespace {
@@ -14,10 +17,24 @@ constexpr std::string_view kTurnedAway =
     R"({"error":{"message":"The gateway is at one of its limits; try again soon.","type":"server_error","param":null,"code":"overloaded"}})";
 constexpr base::Nanos kPublishEvery = 5 * base::kMillisecond;
 
+// Of a Unix socket the name alone counts: of an abstract one, which begins with a zero, no byte
+// more.
+socklen_t size_of_unix(const sockaddr_un& address) {
+  const bool abstract = address.sun_path[0] == '\0';
+  const std::size_t skipped = abstract ? 1 : 0;
+  const std::size_t length =
+      ::strnlen(address.sun_path + skipped, sizeof address.sun_path - skipped);
+  return static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + length + 1);
+}
+
 upstream::Endpoint endpoint_of(const sockaddr_storage& address) {
   upstream::Endpoint endpoint;
   endpoint.address = address;
-  endpoint.size = address.ss_family == AF_INET6 ? sizeof(sockaddr_in6) : sizeof(sockaddr_in);
+  if (address.ss_family == AF_UNIX) {
+    endpoint.size = size_of_unix(reinterpret_cast<const sockaddr_un&>(address));
+  } else {
+    endpoint.size = address.ss_family == AF_INET6 ? sizeof(sockaddr_in6) : sizeof(sockaddr_in);
+  }
   return endpoint;
 }
 

@@ -1,7 +1,7 @@
-// LifeSpan: how long a server lets its connections live, or idle, as far as can be told: from what it
-// announces, and from the ages at which it ended them. safe() is how long one may be relied on. What
-// was learned by mistake (a server that restarted) heals: a span that nobody confirmed grows with
-// each connection that outlives it. Values, one thread.
+// LifeSpan: how long a server lets its connections live, or idle, as far as can be told: from what
+// it announces, and from the ages at which it ended them. safe() is how long one may be relied on.
+// What was learned by mistake (a server that restarted) heals: a span that nobody confirmed grows
+// with each connection that outlives it. Values, one thread.
 #pragma once
 
 #include "base/time.h"

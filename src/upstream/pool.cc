@@ -100,6 +100,8 @@ Spares Pool::spares(Origin& origin) {
   if (origin.protocol() == Protocol::h2) return h2_.spares(origin);
   Spares spares;
   spares.connecting = origin.spare_count_;
+  // Dialled before it was known what is spoken: they become such connections too.
+  if (origin.negotiates()) spares.connecting += h2_.spares(origin).connecting;
   const base::Nanos span = origin.idle_span().safe();
   const base::Nanos lead = std::min(base::limits::kSpareLead, span / 4);
   // The youngest come first: when those that are needed grow old, others are.

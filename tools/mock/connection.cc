@@ -8,16 +8,9 @@
 
 namespace headrace::mock {
 
-void Connection::start(int fd) {
-  io_.adopt(socket_, fd, io::Side::client);
-  io_.recv_start(socket_);
-  parser_.reset();
-}
-
-void Connection::on_data(io::Slice slice) {
+void Connection::on_bytes(std::string_view bytes) {
   if (state_ == State::closing) return;
-  received_.append(slice.view());
-  slice.reset();
+  received_.append(bytes);
   if (state_ == State::answering) {
     if (received_.size() > kAheadBytes) abort();
     return;
@@ -26,14 +19,27 @@ void Connection::on_data(io::Slice slice) {
 }
 
 // A client that half-closes has gone: no client of a chat API waits for an answer behind its FIN.
-void Connection::on_eof() {
+void Connection::on_end() {
   if (answer_.running()) service_.note_cancel(answer_);
   abort();
 }
 
-void Connection::on_error(base::Error) {
-  if (answer_.running()) service_.note_cancel(answer_);
-  abort();
+void Connection::retire() {
+  if (state_ == State::head && received_.empty()) {
+    close_when_sent();
+  } else {
+    keep_alive_ = false;
+  }
+}
+
+void Connection::refuse_stream() {
+  answer_.cancel();
+  state_ = State::closing;
+  outlet_.refuse();
+}
+
+void Connection::say_goodbye() {
+  if (!outlet_.say_goodbye()) keep_alive_ = false;
 }
 
 void Connection::on_sent() {
@@ -44,11 +50,6 @@ void Connection::on_sent() {
   } else if (answer_.running()) {
     answer_.on_drained();
   }
-}
-
-void Connection::on_closed() {
-  state_ = State::closed;
-  service_.on_closed(*this);  // destroys this object
 }
 
 // The read loop: one request after the other, until one is being answered or bytes are missing.
@@ -113,14 +114,14 @@ bool Connection::read_body() {
 }
 
 void Connection::write(std::string_view bytes) {
-  if (state_ == State::closing || state_ == State::closed) return;
+  if (state_ == State::closing) return;
   if (split_ == 0 && dripping_.empty()) {
-    io_.send_copy(socket_, bytes);
+    outlet_.send(bytes);
     return;
   }
   const bool idle = dripping_.empty();
   dripping_.append(bytes);
-  if (idle && socket_.queued_bytes() == 0) drip();
+  if (idle && outlet_.queued_bytes() == 0) drip();
 }
 
 // The next few bytes; the rest follows when the kernel has taken them.
@@ -128,7 +129,7 @@ void Connection::drip() {
   const std::size_t count = split_ == 0 ? dripping_.size() : std::min(split_, dripping_.size());
   const std::string piece = dripping_.substr(0, count);
   dripping_.erase(0, count);
-  io_.send_copy(socket_, piece);
+  outlet_.send(piece);
 }
 
 void Connection::finish_answer(bool keep_alive) {
@@ -146,14 +147,14 @@ void Connection::finish_answer(bool keep_alive) {
 void Connection::close_when_sent() {
   state_ = State::closing;
   if (queued_bytes() != 0) return;  // on_sent comes back here
-  io_.close(socket_, io::CloseHow::orderly);
+  outlet_.close(io::CloseHow::orderly);
 }
 
 void Connection::abort() {
   answer_.cancel();
   dripping_.clear();
   state_ = State::closing;
-  if (socket_.is_open()) io_.close(socket_, io::CloseHow::abort);
+  outlet_.close(io::CloseHow::abort);
 }
 
 void Connection::reply(std::uint16_t status,

@@ -1,6 +1,6 @@
-// One client connection of the mock: reads HTTP/1.1 requests one after the other, hands each to the
-// service, and writes what the service (or its Answer) says. Owned by the service; dies in
-// on_closed. One thread.
+// One client connection of the mock, or one stream of HTTP/2: reads HTTP/1.1 requests one after the
+// other, hands each to the service, and writes what the service (or its Answer) says. Owned by the
+// door that it came in by. One thread.
 //
 // Limits: base/limits.h for heads, kBodyBytes for bodies, kAheadBytes for what comes while an
 // answer runs.
@@ -14,6 +14,7 @@
 #include "http/h1_body.h"
 #include "http/h1_parser.h"
 #include "io/io.h"
+#include "outlet.h"
 
 namespace headrace::mock {
 
@@ -31,37 +32,39 @@ struct HttpRequest {
   std::string x_mock;
 };
 
-class Connection final : public io::SocketOwner {
+class Connection final {
  public:
   static constexpr std::size_t kBodyBytes = 32u << 20;
   static constexpr std::size_t kAheadBytes = 256 * 1024;
 
-  Connection(Service& service, io::Io& io)
-      : service_(service), io_(io), socket_(*this), answer_(*this) {}
+  Connection(Service& service, io::Io& io, Outlet& outlet)
+      : service_(service), io_(io), outlet_(outlet), answer_(*this) {
+    parser_.reset();
+  }
 
-  void start(int fd);
+  // -- from its door
+  void on_bytes(std::string_view bytes);
+  void on_end();  // the client has gone
+  void on_sent();
+  // It is old: no request after the one that runs.
+  void retire();
   void stop() { abort(); }
-
-  void on_connected(base::Status) override {}
-  void on_data(io::Slice slice) override;
-  void on_eof() override;
-  void on_error(base::Error error) override;
-  void on_sent() override;
-  void on_closed() override;
 
   // -- for answers
   io::Io& io() { return io_; }
   Service& service() { return service_; }
-  std::size_t queued_bytes() const { return dripping_.size() + socket_.queued_bytes(); }
+  std::size_t queued_bytes() const { return dripping_.size() + outlet_.queued_bytes(); }
   // From the next write on, this many bytes leave at a time; 0: all at once.
   void set_split(std::size_t bytes) {
     split_ = bytes;
-    socket_.prompt_sent = bytes != 0;  // the next drip waits for the last one's report
+    outlet_.set_prompt_sent(bytes != 0);  // the next drip waits for the last one's report
   }
   void write(std::string_view bytes);
   // The answer is complete: the next request may come, or the connection ends behind it.
   void finish_answer(bool keep_alive);
   void abort();  // RST
+  void refuse_stream();
+  void say_goodbye();
   // Writes a whole plain answer and finishes it.
   void reply(std::uint16_t status,
              std::string_view body,
@@ -71,7 +74,7 @@ class Connection final : public io::SocketOwner {
   void reply_empty(bool stream);
 
  private:
-  enum class State : std::uint8_t { head, body, answering, closing, closed };
+  enum class State : std::uint8_t { head, body, answering, closing };
 
   void read();
   bool read_head();
@@ -83,7 +86,7 @@ class Connection final : public io::SocketOwner {
 
   Service& service_;
   io::Io& io_;
-  io::Socket socket_;
+  Outlet& outlet_;
   Answer answer_;
   State state_ = State::head;
   bool reading_ = false;  // read() is on the stack: an answer given at once must not start it again

@@ -87,14 +87,16 @@ std::string Service::stats_body() const {
                            cancel.tokens_sent);
   }
   return fmt::format(
-      R"({{"io":"{}","connections":{},"connections_open":{},"connections_refused":{},"requests":{},)"
+      R"({{"io":"{}","connections":{},"connections_open":{},"connections_refused":{},"tls_full":{},"tls_resumed":{},"requests":{},)"
       R"("chats":{},"completions":{},"embeddings":{},"responses":{},"messages":{},)"
       R"("count_tokens":{},"streams":{},"bad_requests":{},"unauthorized":{},"faults":{},)"
       R"("finished":{},"cancels":{},"late_max_us":{},"last_cancels":[{}]}})",
       io_.name(),
       truth_.connections,
-      connections_.size(),
+      doors_.size(),
       truth_.connections_refused,
+      truth_.tls_full,
+      truth_.tls_resumed,
       truth_.requests,
       truth_.of(Call::chat),
       truth_.of(Call::completions),

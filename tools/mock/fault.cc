@@ -42,6 +42,10 @@ constexpr std::array kActions = {
     ActionRow{"until-close", Action::until_close, Takes::nothing},
     ActionRow{"split", Action::split, Takes::bytes},
     ActionRow{"coalesce", Action::coalesce, Takes::count},
+    ActionRow{"goaway", Action::goaway, Takes::nothing},
+    ActionRow{"rst", Action::rst, Takes::nothing},
+    ActionRow{"tls-slow", Action::tls_slow, Takes::time},
+    ActionRow{"max-conn-age", Action::max_conn_age, Takes::time},
 };
 
 constexpr std::string_view kHelp =
@@ -56,7 +60,10 @@ constexpr std::string_view kHelp =
   error-event@tok=N[,status=STATUS][,code=CODE]          in a stream of status 200
   error-first[,status=STATUS][,code=CODE]                as its first event
   empty                        200 without a body        crlf
-  until-close                  split=1B  bytes a write   coalesce=N  events a write)";
+  until-close                  split=1B  bytes a write   coalesce=N  events a write
+  goaway                       no more requests on this connection
+  rst                          REFUSED_STREAM            of connections:
+  tls-slow=TIME                before the handshake      max-conn-age=TIME)";
 
 std::string_view take_until(std::string_view& text, char separator) {
   const std::size_t at = text.find(separator);
@@ -166,8 +173,18 @@ std::optional<FaultRule> parse_fault_rule(std::string_view text) {
   return rule;
 }
 
+base::Nanos draw_connection_fault(const std::vector<FaultRule>& rules,
+                                  Fault::Action action,
+                                  base::Prng& random) {
+  for (const FaultRule& rule : rules) {
+    if (rule.fault.action == action && random.chance(rule.share)) return rule.fault.time;
+  }
+  return 0;
+}
+
 Fault draw_fault(const std::vector<FaultRule>& rules, base::Prng& random) {
   for (const FaultRule& rule : rules) {
+    if (rule.fault.of_connection()) continue;
     if (random.chance(rule.share)) return rule.fault;
   }
   return {};

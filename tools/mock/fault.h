@@ -30,13 +30,17 @@ struct Fault {
     eof,            // the connection ends after `token` tokens, without the end of the message
     eof_mid_event,  // the same in the middle of an event
     error_event,    // an error event after `token` tokens, then a well-formed end
-    error_first,  // the same as the first event of all; a plain answer is an error with status 200
-    no_done,      // a well-formed end without finish reason and [DONE]
-    no_usage,     // leaves out the usage that was asked for
-    crlf,         // event lines end in CRLF
-    until_close,  // no length and no chunks: the end of the connection ends the answer
-    split,        // `count` bytes a write
-    coalesce,     // `count` events a write
+    error_first,   // the same as the first event of all; a plain answer is an error with status 200
+    no_done,       // a well-formed end without finish reason and [DONE]
+    no_usage,      // leaves out the usage that was asked for
+    crlf,          // event lines end in CRLF
+    until_close,   // no length and no chunks: the end of the connection ends the answer
+    split,         // `count` bytes a write
+    coalesce,      // `count` events a write
+    goaway,        // no more requests on this connection, but this one is answered
+    rst,           // the stream is refused as one that was not looked at; HTTP/1.1: a reset
+    tls_slow,      // of a connection: `time` before it shakes hands
+    max_conn_age,  // likewise: it ends after `time`
   };
 
   Action action = Action::none;
@@ -48,6 +52,10 @@ struct Fault {
   base::Nanos time = 0;
   std::uint64_t retry_after_ms = 0;
   std::uint64_t retry_after_s = 0;  // without milliseconds
+
+  bool of_connection() const {
+    return action == Action::tls_slow || action == Action::max_conn_age;
+  }
 
   friend bool operator==(const Fault&, const Fault&) = default;
 };
@@ -62,7 +70,11 @@ struct FaultRule {
 std::optional<Fault> parse_fault(std::string_view text);
 // "5%: http=429,retry-after-ms=250"; without a share it is always.
 std::optional<FaultRule> parse_fault_rule(std::string_view text);
-// The first rule that its share picks.
+// For a connection: the time of the first rule of that action that its share picks; 0: none.
+base::Nanos draw_connection_fault(const std::vector<FaultRule>& rules,
+                                  Fault::Action action,
+                                  base::Prng& random);
+// For a request: the first rule that its share picks.
 Fault draw_fault(const std::vector<FaultRule>& rules, base::Prng& random);
 
 std::string_view fault_help();

@@ -13,6 +13,7 @@
 #include "io/backend.h"
 #include "net/address.h"
 #include "net/listen.h"
+#include "self_certificate.h"
 #include "service.h"
 
 namespace headrace::mock {
@@ -43,6 +44,8 @@ struct Arguments {
   std::string stamp = "off";
   std::string io = "auto";
   std::string busy = "off";
+  std::string tls;
+  std::string tls_ca;
   Settings settings;
 };
 
@@ -84,6 +87,11 @@ void declare(CLI::App& app, Arguments& arguments) {
   app.add_option("--stamp", arguments.stamp, "put CLOCK_MONOTONIC nanoseconds into the tokens")
       ->check(CLI::IsMember({"off", "content"}))
       ->capture_default_str();
+  app.add_option("--tls", arguments.tls, "speak TLS, with a certificate of its own making")
+      ->check(CLI::IsMember({"self"}));
+  app.add_option("--tls-ca", arguments.tls_ca, "where to write whom a client is to believe");
+  app.add_flag(
+      "--h2", arguments.settings.h2, "speak HTTP/2 too: by ALPN, or to who begins with it");
   app.add_option("--connections", arguments.settings.connections_max, "at most this many at a time")
       ->check(CLI::Range(std::size_t{1}, std::size_t{60'000}))
       ->capture_default_str();
@@ -108,6 +116,22 @@ Settings settings_of(const Arguments& arguments) {
   settings.shape = choice.shape;
   settings.stamps = arguments.stamp == "content";
   return settings;
+}
+
+bool make_tls(const Arguments& arguments, Settings& settings) {
+  const std::string file = arguments.tls_ca.empty()
+                               ? fmt::format("/tmp/headrace-mock-ca-{}.pem", ::getpid())
+                               : arguments.tls_ca;
+  std::vector<std::string> protocols = {"http/1.1"};
+  if (settings.h2) protocols.insert(protocols.begin(), "h2");
+  std::string fault;
+  settings.tls = make_self_certificate(file, protocols, fault);
+  if (settings.tls == nullptr) {
+    fmt::print(stderr, "headrace-mock: {}\n", fault);
+    return false;
+  }
+  fmt::print("headrace-mock: ca_file {}\n", file);
+  return true;
 }
 
 bool listen_everywhere(Service& service, const std::vector<std::string>& places) {
@@ -185,7 +209,9 @@ int run(int argc, char** argv) {
     fmt::print(stderr, "headrace-mock: {}\n", complaint);
     return 1;
   }
-  Service service(bundle->io(), settings_of(arguments));
+  Settings settings = settings_of(arguments);
+  if (!arguments.tls.empty() && !make_tls(arguments, settings)) return 1;
+  Service service(bundle->io(), std::move(settings));
   const bool listening = listen_everywhere(service, arguments.listen);
   if (listening) run_until_signal(bundle->io());
   shut_down(bundle->io(), service);

@@ -49,28 +49,38 @@ void Service::listen(int fd) {
 
 void Service::stop() {
   for (const auto& listener : listeners_) io_.listen_stop(*listener);
-  for (const auto& [connection, owner] : connections_) connection->stop();
+  std::vector<Door*> doors;
+  doors.reserve(doors_.size());
+  for (const auto& [door, owner] : doors_) doors.push_back(door);
+  for (Door* door : doors) door->stop();
 }
 
 void Service::on_accept(int fd) {
-  if (connections_.size() >= settings_.connections_max) {
+  if (doors_.size() >= settings_.connections_max) {
     ++truth_.connections_refused;
     ::close(fd);
     return;
   }
   ++truth_.connections;
-  auto connection = std::make_unique<Connection>(*this, io_);
-  Connection& started = *connection;
-  connections_.emplace(&started, std::move(connection));
-  started.start(fd);
+  auto door = std::make_unique<Door>(*this, io_, h2_memory_);
+  Door& started = *door;
+  doors_.emplace(&started, std::move(door));
+  const auto drawn = [this](Fault::Action action) {
+    return draw_connection_fault(settings_.faults, action, random_);
+  };
+  started.start(fd,
+                settings_.tls.get(),
+                settings_.h2,
+                drawn(Fault::Action::tls_slow),
+                drawn(Fault::Action::max_conn_age));
 }
 
 void Service::on_accept_error(base::Error) {
   ++truth_.connections_refused;
 }
 
-void Service::on_closed(Connection& connection) {
-  connections_.erase(&connection);
+void Service::on_closed(Door& door) {
+  doors_.erase(&door);
 }
 
 std::uint64_t Service::draw_tokens() {
@@ -207,6 +217,12 @@ bool Service::answers_with_fault(Connection& connection,
     case Fault::Action::refuse:
       connection.abort();
       return true;
+    case Fault::Action::rst:
+      connection.refuse_stream();
+      return true;
+    case Fault::Action::goaway:
+      connection.say_goodbye();
+      return false;
     case Fault::Action::http: {
       const std::string message = fmt::format("The mock was told to answer {}", fault.status);
       const ErrorWords told{error_type(family, fault.status), "mock_fault", message};

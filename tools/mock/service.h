@@ -16,6 +16,7 @@
 #include "call.h"
 #include "connection.h"
 #include "distribution.h"
+#include "door.h"
 #include "fault.h"
 #include "io/io.h"
 #include "shape.h"
@@ -32,6 +33,8 @@ struct Settings {
   std::uint64_t seed = 1;
   bool stamps = false;
   std::size_t connections_max = 4096;
+  std::shared_ptr<const net::TlsServer> tls;  // null: plain
+  bool h2 = false;                            // without TLS: by prior knowledge
 };
 
 // What the mock knows to be true, for tests that ask "did the provider see it?".
@@ -45,6 +48,8 @@ struct Truth {
 
   std::uint64_t connections = 0;
   std::uint64_t connections_refused = 0;
+  std::uint64_t tls_full = 0;
+  std::uint64_t tls_resumed = 0;
   std::uint64_t requests = 0;
   std::array<std::uint64_t, kCalls> calls{};  // by kind, those that were understood
   std::uint64_t streams = 0;
@@ -69,7 +74,7 @@ class Service final : public io::ListenerOwner {
   void listen(int fd);
   // Ends everything; idle() says when it is done.
   void stop();
-  bool idle() const { return connections_.empty() && listening_ == 0; }
+  bool idle() const { return doors_.empty() && listening_ == 0; }
 
   void on_accept(int fd) override;
   void on_accept_error(base::Error error) override;
@@ -77,7 +82,8 @@ class Service final : public io::ListenerOwner {
 
   // -- for connections and answers
   void on_request(Connection& connection, Answer& answer, const HttpRequest& request);
-  void on_closed(Connection& connection);
+  void on_closed(Door& door);
+  void note_handshake(bool resumed) { ++(resumed ? truth_.tls_resumed : truth_.tls_full); }
   std::uint64_t next_id() { return ++last_id_; }
   base::Prng& random() { return random_; }
   bool stamps() const { return settings_.stamps; }
@@ -123,7 +129,8 @@ class Service final : public io::ListenerOwner {
   std::uint64_t last_id_ = 0;
   std::size_t listening_ = 0;
   std::vector<std::unique_ptr<io::Listener>> listeners_;
-  std::unordered_map<Connection*, std::unique_ptr<Connection>> connections_;
+  http::H2Memory h2_memory_;  // outlives the doors
+  std::unordered_map<Door*, std::unique_ptr<Door>> doors_;
 };
 
 }  // namespace headrace::mock

@@ -1,12 +1,16 @@
 """Warm connections: dialled before anybody asks, replaced before anybody notices."""
 
+import json
+import re
 import threading
 import time
 
 from cases.alpn import node
+from cases.mock_wire import mock
 from cases.tls import gateway_of
 from harness import words
-from harness.checks import equal, require, until
+from harness.checks import contains, equal, require, until
+from harness.gateway import configuration
 from harness.scene import case
 
 
@@ -73,3 +77,44 @@ def replaced(scene):
     threading.Event().wait(2.0)
     connects = gateway.metrics().required("headrace_upstream_connects_total")
     require(3 <= connects <= 20, f"dials in two seconds: {connects}")
+
+
+@case("prewarm makes sure of a connection where none is kept, and says how targets stand", every_backend=True)
+def prewarm(scene):
+    upstream = scene.upstream()
+    gateway = scene.gateway(upstream)
+    client = scene.client(gateway)
+    ask = b"POST /v1/prewarm HTTP/1.1\r\nhost: h\r\ncontent-length: 2\r\n\r\n{}"
+    answer = client.send(ask).read_answer()
+    equal((answer.status, json.loads(answer.body)["data"]), (200, [{"target": "up", "provider": "up", "state": "connecting"}]), "the first")
+    gateway.wait_metric("headrace_upstream_connections", 1, state="idle")
+    equal(json.loads(client.send(ask).read_answer().body)["data"][0]["state"], "warm", "the state of the second")
+    answer = client.send(words.chat_request()).read_answer()
+    contains(answer.field("server-timing"), "conn;desc=reused", "what the turn ran on")
+    equal(upstream.connections, 1, "connections")
+
+
+@case("a provider behind a Unix socket", every_backend=True)
+def unix_socket(scene):
+    path = scene.folder / "up.sock"
+    mock = scene.process([scene.binary("tools/mock/headrace-mock"), "--listen", f"unix:{path}", "--ttft", "const:1ms", "--itl", "const:1ms"])
+    mock.wait_line("listening", lines=mock.stdout)
+    base = "http+unix://" + str(path).replace("/", "%2F") + "/v1"
+    gateway = scene.gateway(base, providers={"up": {"base_url": base, "api_key": "sk-x"}})
+    for _ in range(3):
+        equal(scene.ask(gateway).status, 200, "the status")
+    gateway.wait_metric("headrace_upstream_connects_total", 1)
+
+
+@case("the doctor times two handshakes with each provider")
+def doctor(scene):
+    base, authority = mock(scene, "--h2")
+    config = configuration(base + "/v1")
+    config["providers"]["up"]["ca_file"] = str(authority)
+    path = scene.folder / "doctor.yaml"
+    path.write_text(json.dumps(config))
+    code, output, errors = scene.headrace("doctor", "--config", path)
+    equal(code, 0, f"the exit code: {output}{errors}")
+    require(re.search(r"connected in [\d.]+ ms, TLSv1.3 in [\d.]+ ms, speaks h2", output), f"the first: {output}")
+    # The mock's library hands out tickets with its first answer.
+    require(re.search(r"the second time: connected in [\d.]+ ms, TLSv1.3 in [\d.]+ ms, speaks h2; not resumed", output), f"the second: {output}")

@@ -107,4 +107,24 @@ TEST_CASE("only addresses of this host and localhost are loopback hosts") {
 }
 
 }  // namespace
+TEST_CASE("a Unix socket stands escaped where the host would") {
+  Provider provider;
+  CHECK(split_base_url("http+unix://%2Frun%2Fmodel.sock/v1", provider).empty());
+  CHECK(provider.scheme == "http+unix");
+  CHECK(provider.host == "/run/model.sock");
+  CHECK(provider.authority == "localhost");
+  CHECK(provider.base_path == "/v1");
+  CHECK(split_base_url("http+unix://%40name", provider).empty());
+  CHECK(provider.host == "@name");
+  for (const char* bad : {"http+unix://run/x.sock/v1",
+                          "http+unix:///run/x.sock",
+                          "http+unix://%2",
+                          "http+unix://%2Fa%00b/v1",
+                          "http+unix://%2g/v1"}) {
+    CAPTURE(bad);
+    CHECK_FALSE(split_base_url(bad, provider).empty());
+  }
+  CHECK_FALSE(split_base_url("http+unix://%2F" + std::string(200, 'x'), provider).empty());
+}
+
 }  // namespace headrace::config

@@ -106,7 +106,7 @@ TEST_CASE("a found provider meets the checks of any other, and no key shows") {
     CHECK(find_providers(environment).names == "openai (OPENAI_API_KEY)");
   };
   check("http://10.1.2.3/v1", "providers.openai.api_key: would cross the network");
-  check("far.example", "must begin with https:// or http://");
+  check("far.example", "must begin with https://, http:// or http+unix://");
   const Environment blank{{{"OPENAI_API_KEY", "sk canary"}, {"OPENAI_BASE_URL", kLocal}}};
   const std::string said = format_faults(load_found(blank));
   CHECK(said.find("visible ASCII") != std::string::npos);

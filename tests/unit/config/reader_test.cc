@@ -182,7 +182,7 @@ routes:
 )") == R"(1: busy: "alwys" is not one of auto, always, off; did you mean "always"?
 2: drain_timeout: "25" has no unit; write "25s" or "25ms"
 4: limits.body: "32MB" is not a size; write bytes, or a whole number and KiB, MiB or GiB: "32MiB"
-6: providers.a: the key "base_url" is missing. `https://host[:port][/path]`, or `http://`; the API's paths are appended. No user, query or fragment.
+6: providers.a: the key "base_url" is missing. `https://host[:port][/path]`, `http://`, or `http+unix://%2Frun%2Fx.sock[/path]` for a Unix socket; the API's paths are appended. No user, query or fragment.
 9: routes[0].targets[0]: no provider is named "b"; add it under providers
 )");
 }

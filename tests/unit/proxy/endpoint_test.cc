@@ -36,6 +36,9 @@ TEST_CASE("every path has its endpoint and its place below the provider") {
     CHECK_FALSE(match.is_local());
   }
   CHECK(match_endpoint("GET", "/v1/models").is_local());
+  CHECK(match_endpoint("POST", "/v1/prewarm").is_local());
+  CHECK(match_endpoint("POST", "/v1/prewarm").endpoint == Endpoint::prewarm);
+  CHECK(match_endpoint("GET", "/v1/prewarm").refusal == Errc::method_not_allowed);
   CHECK(match_endpoint("GET", "/v1/models").endpoint == Endpoint::models);
   CHECK(match_endpoint("GET", "/v1/models").refusal == Errc::ok);
 }

@@ -96,7 +96,8 @@ TEST_CASE("a stream that went well leaves two full records") {
     CHECK(record.connected_ns - record.dispatched_ns < kMillisecond);
     CHECK(record.request_sent_ns == record.connected_ns);
     CHECK(record.upstream_first_byte_ns - record.request_sent_ns >= 100 * kMillisecond);
-    // Between two sends of the provider lie 100 ms; the turn that saw the first may have begun late.
+    // Between two sends of the provider lie 100 ms; the turn that saw the first may have begun
+    // late.
     CHECK(record.first_useful_event_ns - record.upstream_first_byte_ns >=
           100 * kMillisecond - base::kMicrosecond);
     CHECK(record.first_byte_sent_ns == record.first_useful_event_ns);

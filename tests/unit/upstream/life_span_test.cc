@@ -1,5 +1,5 @@
-// Goal: a connection is relied on as long as a server really keeps it, whatever it says and however it
-// misled us once. Method: spans alone.
+// Goal: a connection is relied on as long as a server really keeps it, whatever it says and however
+// it misled us once. Method: spans alone.
 #include "upstream/life_span.h"
 
 #include <doctest/doctest.h>

@@ -1,6 +1,6 @@
-// Goal: a request finds a connection that is ready, through takings, deaths and old age; and an origin
-// that is down is asked now and then, never in a storm. Method: a pool in the simulated world whose
-// time is cheap, servers of both protocols.
+// Goal: a request finds a connection that is ready, through takings, deaths and old age; and an
+// origin that is down is asked now and then, never in a storm. Method: a pool in the simulated
+// world whose time is cheap, servers of both protocols.
 #include "upstream/warmer.h"
 
 #include <doctest/doctest.h>
@@ -99,7 +99,8 @@ TEST_CASE("without a claim nothing is dialled") {
   CHECK(bench.server.count() == 0);
 }
 
-TEST_CASE("a spare that was taken is replaced while the request runs, so a cancelled turn costs none") {
+TEST_CASE(
+    "a spare that was taken is replaced while the request runs, so a cancelled turn costs none") {
   Bench bench(Protocol::http1);
   for (int turn = 0; turn < 10; ++turn) {
     Asker asker;
@@ -161,7 +162,8 @@ TEST_CASE("a server's idle time is learned, and the successor comes before the e
     since.resize(bench.server.count(), bench.net.now());
     // The server ends what idles for 10 s.
     for (std::size_t i = 0; i < bench.server.count(); ++i) {
-      if (!bench.server[i].ended && bench.net.now() - since[i] >= 10 * kSecond) bench.server[i].close();
+      if (!bench.server[i].ended && bench.net.now() - since[i] >= 10 * kSecond)
+        bench.server[i].close();
     }
     bench.settle();
     if (bench.pool.counters().idle == 0) ++without;
