@@ -133,8 +133,8 @@ Handshake time_handshake(const net::Address& address,
     const bool sent = flush(wire, engine, deadline);
     if (outcome == TlsEngine::Outcome::done) break;
     if (outcome != TlsEngine::Outcome::more) {
-      result.fault = std::string(base::name_of(engine.failure())) + ": " +
-                     std::string(engine.failure_text());
+      result.fault =
+          std::string(base::name_of(engine.failure())) + ": " + std::string(engine.failure_text());
       return result;
     }
     if (!sent || !feed(wire, engine, blocks, deadline)) {

@@ -1,5 +1,5 @@
-// What it costs to reach a provider: one connection made and, over TLS, shaken hands on, with a clock
-// beside it. Blocking, for `headrace doctor`. No request is sent.
+// What it costs to reach a provider: one connection made and, over TLS, shaken hands on, with a
+// clock beside it. Blocking, for `headrace doctor`. No request is sent.
 #pragma once
 
 #include <string>
@@ -23,8 +23,8 @@ struct Handshake {
   std::string fault;  // empty: it came about
 };
 
-// `tls` may be null. A ticket that the server hands out lands in `tickets`: a second handshake shows
-// whether it is worth anything.
+// `tls` may be null. A ticket that the server hands out lands in `tickets`: a second handshake
+// shows whether it is worth anything.
 Handshake time_handshake(const net::Address& address,
                          const net::TlsClient* tls,
                          net::TlsSessions& tickets);

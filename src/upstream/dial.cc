@@ -37,6 +37,11 @@ void Dial::stop() {
   while (Lane* lane = lanes_.front()) lane->abandon(io::CloseHow::orderly);
 }
 
+void Dial::move_deadline(base::Nanos deadline) {
+  deadline_ = deadline;
+  arm();
+}
+
 // -- one address after the other
 
 base::Status Dial::try_next() {

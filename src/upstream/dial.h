@@ -35,6 +35,8 @@ class Dial {
   // REQUIRES: just made, and the origin has addresses.
   base::Status start(base::Nanos deadline);
   void stop();
+  // Somebody else waits for it from here on, with a patience of his own. REQUIRES: under way.
+  void move_deadline(base::Nanos deadline);
   base::Nanos deadline() const { return deadline_; }
 
   // -- from its lanes

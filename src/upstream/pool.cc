@@ -51,6 +51,7 @@ base::Result<UpstreamConn*> Pool::acquire(Origin& origin, base::Nanos connect_ti
   ++counters_.waits;
   if (UpstreamConn* spare = origin.spares_.front(); spare != nullptr) {
     claim(*spare);
+    spare->wait_until(io_.now() + connect_timeout);
     return spare;
   }
   return dial(origin, connect_timeout);

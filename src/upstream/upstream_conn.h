@@ -34,6 +34,8 @@ class UpstreamConn final : public io::SocketOwner, public Call, private DialOwne
 
   // Begins to connect to one of the origin's addresses. REQUIRES: just made.
   base::Status connect(base::Nanos deadline) { return dial_.start(deadline); }
+  // While it connects: the patience of who waits for it now.
+  void wait_until(base::Nanos deadline) { dial_.move_deadline(deadline); }
   // Takes over a connection that was dialled for somebody who speaks something else, and idles.
   // REQUIRES: just made.
   void take(Lane& lane);

@@ -227,7 +227,9 @@ void Judge::judge_next(const Attempts& attempts,
     ++tally_.retries;
     if (now.record->target != before.record->target)
       verdict_.fail("request %llu: a stale connection led to another target", id);
-    if ((now.record->flags & record_flag::kReusedConnection) != 0)
+    // One that was ready and never used is as good as a new one.
+    const bool used = now.serving != nullptr && !now.serving->first_of_connection;
+    if (used && (now.record->flags & record_flag::kReusedConnection) != 0)
       verdict_.fail("request %llu: a retry on a reused connection", id);
     return;
   }

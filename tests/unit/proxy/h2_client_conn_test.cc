@@ -79,7 +79,8 @@ TEST_CASE("requests run beside each other, and each has its own answer") {
   GatewayScene scene;
   Talker& client = scene.ask(h2_hello() + h2_chat(1) + h2_chat(3, false) + h2_models(5));
   REQUIRE(ends_on(scene, client, 5));
-  REQUIRE(scene.run_until([&] { return scene.provider.count() == 2; }));
+  // Who asks for the models makes sure of a spare connection, too.
+  REQUIRE(scene.run_until([&] { return scene.provider.count() >= 2; }));
   REQUIRE(scene.asked(1));
   scene.provider[1].send(plain_answer("{\"second\":1}"));
   REQUIRE(ends_on(scene, client, 3));

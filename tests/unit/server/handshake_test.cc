@@ -1,5 +1,5 @@
-// Goal: what a connection costs is told apart from what it is, and who does not shake hands costs no
-// more than its time. Method: real sockets on loopback; handshakes that come about are in the
+// Goal: what a connection costs is told apart from what it is, and who does not shake hands costs
+// no more than its time. Method: real sockets on loopback; handshakes that come about are in the
 // end-to-end tests (warm.py).
 #include "server/handshake.h"
 

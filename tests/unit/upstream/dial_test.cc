@@ -110,6 +110,20 @@ TEST_CASE("where nobody answers the dial ends with the last refusal, or at its d
   }
 }
 
+TEST_CASE("a dial that somebody else waits for has that one's patience") {
+  Bench bench;
+  bench.hole.set_mode(Mode::black_hole);
+  bench.origin.set_endpoints({at(4)});
+  const base::Nanos start = bench.net.now();
+  REQUIRE(bench.dial.start(bench.io.now() + 2 * kSecond).ok());
+  bench.run_for(kSecond);
+  bench.dial.move_deadline(bench.io.now() + 4 * kSecond);
+  REQUIRE(bench.run_until([&] { return bench.over(); }));
+  CHECK(bench.error.code == Errc::connect_timeout);
+  CHECK(bench.at_time - start >= 5 * kSecond);
+  CHECK(bench.at_time - start < 5 * kSecond + 50 * kMillisecond);
+}
+
 TEST_CASE("a dial that is stopped leaves nothing and says nothing") {
   Bench bench;
   bench.hole.set_mode(Mode::black_hole);
