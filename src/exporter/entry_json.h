@@ -10,9 +10,9 @@
 
 namespace headrace::exporter {
 
-// Appends the line with its end to `lines`. `text` is scratch that keeps its room: with one that
+// Appends the line with its end to `lines`. `out` is scratch that keeps its room: with one that
 // has been used before nothing is allocated, unless a line is longer than any before it.
-void append_line(const Entry& entry, JsonText& text, std::string& lines);
+void append_line(const Entry& entry, JsonText& out, std::string& lines);
 std::string line_of(const Entry& entry);
 
 }  // namespace headrace::exporter

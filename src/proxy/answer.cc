@@ -181,6 +181,8 @@ void Exchange::complete() {
   phase_ = Phase::settling;
   shop_.io.timers().cancel(timer_);
   shop_.io.after_sends(*this);
+  settles_late_ = shop_.counters != nullptr;
+  if (settles_late_) shop_.counters->answers_out.add();
 }
 
 // -- what we answer

@@ -107,7 +107,7 @@ class Exchange final : public AttemptOwner, public io::AfterSendsOwner {
   // -- answer.cc: what goes to the client
   void take_plain_answer();
   void commit_translated(base::Bytes answer);
-  void take_refusal(std::uint16_t status, base::Bytes body);
+  void take_refusal(std::uint16_t status, base::Bytes words);
   route::Outcome outcome_of(base::Error error, const dialect::ProviderError* said) const;
   void fail_committed(base::Error error);
   void give_up(route::Stop stop,
@@ -162,8 +162,9 @@ class Exchange final : public AttemptOwner, public io::AfterSendsOwner {
   bool head_only_ = false;  // the answer to HEAD ends with its head
   std::uint8_t attempts_ = 0;
   std::uint8_t attempts_noted_ = 0;  // that have their record
-  bool told_all_ = true;  // what the client got ends in this turn; else it was cut earlier
-  bool fresh_ = false;    // the next attempt must not use a pooled connection
+  bool told_all_ = true;       // what the client got ends in this turn; else it was cut earlier
+  bool settles_late_ = false;  // counted among the answers that are out
+  bool fresh_ = false;         // the next attempt must not use a pooled connection
   std::uint16_t status_ = 0;
   base::Nanos began_ = 0;
   base::Nanos overhead_ = 0;

@@ -14,6 +14,10 @@ void Exchange::settle() {
   // A retry that found no connection was no attempt: the last one is on record already.
   if (attempts_noted_ != attempts_) note_attempt(error_);
   note_request();
+  if (settles_late_) {
+    telemetry::Counter& settled = shop_.counters->answers_settled;
+    settled.publish(settled.get() + 1);
+  }
   // A request that was answered without a word on its usage used what was reserved for it.
   if (used_tokens_ == 0 && status_ == 200 && attempts_ != 0)
     used_tokens_ = ticket_.reserved_tokens();

@@ -52,9 +52,10 @@ class Wire {
       const ssize_t sent = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
       if (sent > 0) {
         bytes.remove_prefix(static_cast<std::size_t>(sent));
-      } else if (errno != EAGAIN || !wait(POLLOUT, deadline)) {
-        return false;
+        continue;
       }
+      const bool full = sent < 0 && errno == EAGAIN;
+      if (!full || !wait(POLLOUT, deadline)) return false;
     }
     return true;
   }

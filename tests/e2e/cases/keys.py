@@ -136,6 +136,7 @@ def places(scene):
     upstream.wait_requests(2)
     answer = scene.ask(gateway, fields=bearer())
     equal((answer.status, answer.field("x-ratelimit-scope")), (429, "concurrency"), "the third")
+    gateway.wait_metric("headrace_inflight", 2)
     first.close()
     gateway.wait_metric("headrace_inflight", 1)
     third = scene.client(gateway).send(words.chat_request(fields=bearer()))

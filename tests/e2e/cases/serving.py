@@ -243,7 +243,7 @@ def models(scene):
     equal((answer.status, json.loads(answer.body)["id"]), (200, "small-3"), "one model")
     answer = client.send(words.request("GET", "/v1/models/other")).read_answer()
     equal((answer.status, json.loads(answer.body)["error"]["code"]), (404, "model_not_found"), "an unknown model")
-    equal(upstream.connections, 0, "connections upstream")
+    equal(len(upstream.requests), 0, "requests upstream")
 
 
 @case("streams of the mock provider pass whole", every_backend=True)
