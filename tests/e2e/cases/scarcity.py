@@ -162,7 +162,7 @@ def refused_stay(scene):
 def no_descriptor_upstream(scene):
     gateway, _ = scene.pair(starved=True)
     client = scene.client(gateway)
-    client.send(words.request("GET", "/nowhere")).read_answer()  # the list of models would warm a connection
+    equal(client.send(words.chat_request(body=b"{")).read_answer().status, 400, "a request that needs no provider")
     starve(gateway)
     answer = client.send(words.chat_request()).read_answer()
     equal((answer.status, answer.field("retry-after"), json.loads(answer.body)["error"]["code"]), (503, "1", "out_of_files"), "the answer")
