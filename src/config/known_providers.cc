@@ -1,6 +1,5 @@
 #include "config/known_providers.h"
 
-#include <algorithm>
 #include <array>
 
 namespace headrace::config {
@@ -24,14 +23,12 @@ constexpr std::array<KnownProvider, 15> kProviders = {{
      .base_url = "https://generativelanguage.googleapis.com/v1beta/openai",
      .dialect = "openai",
      .key_variable = "GEMINI_API_KEY",
-     .models = "gemini-*|gemma-*",
-     .ignores_cancel = true},
+     .models = "gemini-*|gemma-*"},
     {.name = "mistral",
      .base_url = "https://api.mistral.ai/v1",
      .dialect = "openai",
      .key_variable = "MISTRAL_API_KEY",
-     .models = "mistral-*|ministral-*|magistral-*|codestral-*|devstral-*|pixtral-*|open-mi*",
-     .ignores_cancel = true},
+     .models = "mistral-*|ministral-*|magistral-*|codestral-*|devstral-*|pixtral-*|open-mi*"},
     {.name = "deepseek",
      .base_url = "https://api.deepseek.com",
      .dialect = "openai",
@@ -47,8 +44,7 @@ constexpr std::array<KnownProvider, 15> kProviders = {{
      .dialect = "openai",
      .key_variable = "GROQ_API_KEY",
      .models = "groq/*|llama-*-versatile|llama-*-instant|openai/gpt-oss-*|meta-llama/*|qwen/*|"
-               "moonshotai/*",
-     .ignores_cancel = true},
+               "moonshotai/*"},
     {.name = "cerebras",
      .base_url = "https://api.cerebras.ai/v1",
      .dialect = "openai",
@@ -69,8 +65,7 @@ constexpr std::array<KnownProvider, 15> kProviders = {{
      .base_url = "https://api.perplexity.ai",
      .dialect = "openai",
      .key_variable = "PERPLEXITY_API_KEY",
-     .models = "sonar|sonar-*",
-     .ignores_cancel = true},
+     .models = "sonar|sonar-*"},
     {.name = "moonshot",
      .base_url = "https://api.moonshot.ai/v1",
      .dialect = "openai",
@@ -103,16 +98,6 @@ std::string_view host_of(std::string_view base_url) {
 
 std::span<const KnownProvider> known_providers() {
   return kProviders;
-}
-
-bool ignores_cancel(std::string_view host) {
-  constexpr std::array<std::string_view, 2> kByRegion = {"aiplatform.googleapis.com",
-                                                         ".amazonaws.com"};
-  const KnownProvider* known = known_provider_at(host);
-  return (known != nullptr && known->ignores_cancel) ||
-         std::any_of(kByRegion.begin(), kByRegion.end(), [host](std::string_view end) {
-           return host.ends_with(end);
-         });
 }
 
 const KnownProvider* known_provider_at(std::string_view host) {

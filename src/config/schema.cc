@@ -243,14 +243,6 @@ constexpr Key kProviderKeys[] = {
      .help = "How many spare connections each worker keeps ready beside those in use, so that no "
              "request waits for a handshake; dialled at start, replaced before they grow too old. "
              "Without this key 1 over https and h2c."},
-    {.name = "on_disconnect",
-     .kind = Kind::choice,
-     .slot = [](Place& at) -> Slot { return &at.provider->on_disconnect; },
-     .words = "auto|cancel|drain",
-     .help =
-         "What becomes of a request whose client goes: it is cancelled, or its answer is read to "
-         "the end, so that what it costs is known, from a provider that charges for it all the "
-         "same. `auto`: `drain` where the provider is known not to honour a cancel."},
     {.name = "stream_usage",
      .kind = Kind::boolean,
      .slot = [](Place& at) -> Slot { return &at.provider->reports_usage; },

@@ -67,7 +67,6 @@ using Slot = std::variant<bool*,
                           HalfClose*,
                           Access*,
                           HttpVersion*,
-                          OnDisconnect*,
                           ListenHttp*>;
 
 struct Key {

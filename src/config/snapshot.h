@@ -33,9 +33,6 @@ enum class ListenHttp : std::uint8_t { automatic, http1 };
 // What is spoken to a provider. `automatic`: over TLS what both know, best first; else HTTP/1.1.
 enum class HttpVersion : std::uint8_t { automatic, http1, h2, h2c };
 
-// What becomes of a request whose client goes. `automatic` is decided by the provider's host.
-enum class OnDisconnect : std::uint8_t { automatic, cancel, drain };
-
 // A certificate with its chain, and its key: two files in PEM.
 struct TlsCertificate {
   std::string certificate;
@@ -100,9 +97,7 @@ struct Provider {
   std::vector<Credential> credentials;  // as read: never empty
   bool traces = false;                  // it is told the trace that a request is part of
   HttpVersion http = HttpVersion::automatic;
-  std::uint32_t warm_min = 0;  // spare connections per worker
-  OnDisconnect on_disconnect = OnDisconnect::automatic;
-  bool drains = false;            // what that comes to: its answers are read to their end
+  std::uint32_t warm_min = 0;     // spare connections per worker
   bool reports_usage = true;      // it knows stream_options.include_usage
   bool takes_client_key = false;  // a key that a client brought was brought for this one
   std::string price_as;  // its name in the price table, or kNoPrices; empty: by name, else by host
