@@ -9,9 +9,19 @@ function sessionOf(origin) {
     session = http2.connect(origin);
     session.on('error', () => {});
     session.unref();
+    session.running = 0;
     sessions.set(origin, session);
   }
   return session;
+}
+
+// While a stream of it runs a session keeps the process alive, and no longer.
+function begin(session) {
+  if (session.running++ === 0) session.ref();
+}
+
+function finish(session) {
+  if (--session.running === 0) session.unref();
 }
 
 export async function h2Fetch(input, init = {}) {
@@ -21,7 +31,7 @@ export async function h2Fetch(input, init = {}) {
   const fields = Object.fromEntries(request.headers);
   if (body.length) fields['content-length'] = String(body.length);
   const session = sessionOf(url.origin);
-  session.ref();
+  begin(session);
   const stream = session.request({...fields, ':method': request.method, ':path': url.pathname + url.search},
                                  {endStream: body.length === 0});
   if (body.length) stream.end(body);
@@ -31,7 +41,7 @@ export async function h2Fetch(input, init = {}) {
     const end = (error) => {
       if (over) return;
       over = true;
-      session.unref();
+      finish(session);
       if (controller) error ? controller.error(error) : controller.close();
       reject(error ?? new TypeError('the stream ended without an answer'));
     };
@@ -47,7 +57,11 @@ export async function h2Fetch(input, init = {}) {
       }
       const source = {
         start(given) { controller = given; },
-        cancel() { over = true; session.unref(); stream.close(http2.constants.NGHTTP2_CANCEL); },
+        cancel() {
+          if (!over) finish(session);
+          over = true;
+          stream.close(http2.constants.NGHTTP2_CANCEL);
+        },
       };
       const empty = [204, 304].includes(answer[':status']);
       resolve(new Response(empty ? null : new ReadableStream(source), {status: answer[':status'], headers}));
