@@ -1,7 +1,6 @@
 #include "exporter/exporter.h"
 
 #include <algorithm>
-#include <thread>
 
 #include "base/assert.h"
 #include "exporter/process_stats.h"
@@ -144,21 +143,7 @@ void Exporter::stop() {
   bell_->ring();
 }
 
-// A client that has its answer and asks for the metrics finds itself there: what was out before is
-// settled in microseconds, unless its worker lost its CPU meanwhile.
-void Exporter::await_accounts() const {
-  constexpr std::chrono::microseconds kPause{50};
-  constexpr int kPauses = 400;
-  int pauses = 0;
-  for (const Worker& worker : workers_) {
-    const std::uint64_t out = worker.counters->answers_out.get();
-    while (worker.counters->answers_settled.seen() < out && pauses++ < kPauses)
-      std::this_thread::sleep_for(kPause);
-  }
-}
-
 std::string Exporter::render(Format format) {
-  await_accounts();
   const std::lock_guard lock(mutex_);
   drain_locked();
   Exposition out(format);

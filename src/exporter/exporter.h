@@ -75,7 +75,6 @@ class Exporter {
   void stop();
 
  private:
-  void await_accounts() const;
   std::size_t drain_locked();
   std::size_t drain_worker(std::size_t index);
   void assemble(std::size_t index, std::span<const Record> records);

@@ -177,12 +177,12 @@ void Exchange::complete() {
     error_ = {};  // that of an attempt before this one is on record
     plan_->on_success();
   }
-  // Nobody waits for the accounts: the answer leaves first.
+  // The accounts first: whoever has an answer is on record, even if we die next, and may ask again.
+  // For the rest nobody waits: the answer leaves before it.
   phase_ = Phase::settling;
   shop_.io.timers().cancel(timer_);
+  note();
   shop_.io.after_sends(*this);
-  settles_late_ = shop_.counters != nullptr;
-  if (settles_late_) shop_.counters->answers_out.add();
 }
 
 // -- what we answer

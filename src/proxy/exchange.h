@@ -124,6 +124,7 @@ class Exchange final : public AttemptOwner, public io::AfterSendsOwner {
   base::Bytes write_fields(char* out, std::size_t capacity, base::Bytes forwarded);
 
   // -- settle.cc: the records
+  void note();
   void note_attempt(base::Error error);
   void note_request();
   void note_usage(Record& record);
@@ -162,9 +163,9 @@ class Exchange final : public AttemptOwner, public io::AfterSendsOwner {
   bool head_only_ = false;  // the answer to HEAD ends with its head
   std::uint8_t attempts_ = 0;
   std::uint8_t attempts_noted_ = 0;  // that have their record
-  bool told_all_ = true;       // what the client got ends in this turn; else it was cut earlier
-  bool settles_late_ = false;  // counted among the answers that are out
-  bool fresh_ = false;         // the next attempt must not use a pooled connection
+  bool told_all_ = true;  // what the client got ends in this turn; else it was cut earlier
+  bool noted_ = false;    // the records are in the ring
+  bool fresh_ = false;    // the next attempt must not use a pooled connection
   std::uint16_t status_ = 0;
   base::Nanos began_ = 0;
   base::Nanos overhead_ = 0;

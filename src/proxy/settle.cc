@@ -11,21 +11,22 @@ namespace headrace::proxy {
 void Exchange::settle() {
   shop_.io.timers().cancel(timer_);
   after_sends_link.unlink();
-  // A retry that found no connection was no attempt: the last one is on record already.
-  if (attempts_noted_ != attempts_) note_attempt(error_);
-  note_request();
-  if (settles_late_) {
-    telemetry::Counter& settled = shop_.counters->answers_settled;
-    settled.publish(settled.get() + 1);
-  }
-  // A request that was answered without a word on its usage used what was reserved for it.
-  if (used_tokens_ == 0 && status_ == 200 && attempts_ != 0)
-    used_tokens_ = ticket_.reserved_tokens();
-  ticket_.settle(used_tokens_, shop_.io.now());
+  if (!noted_) note();
   if (attempt_.is_stream() && attempt_.relay().committed()) --shop_.tally.streams_open;
   request_ = {};
   attempt_.drop();
   client_.on_exchange_end();  // ends this object
+}
+
+void Exchange::note() {
+  noted_ = true;
+  // A retry that found no connection was no attempt: the last one is on record already.
+  if (attempts_noted_ != attempts_) note_attempt(error_);
+  note_request();
+  // A request that was answered without a word on its usage used what was reserved for it.
+  if (used_tokens_ == 0 && status_ == 200 && attempts_ != 0)
+    used_tokens_ = ticket_.reserved_tokens();
+  ticket_.settle(used_tokens_, shop_.io.now());
 }
 
 // REQUIRES: the attempt is over and still holds what it knows.

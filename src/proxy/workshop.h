@@ -11,7 +11,6 @@
 #include "http/h2_memory.h"
 #include "io/io.h"
 #include "proxy/rules.h"
-#include "telemetry/counters.h"
 #include "telemetry/ring.h"
 #include "upstream/pool.h"
 
@@ -72,7 +71,6 @@ struct Workshop {
   std::uint64_t sequence = 0;  // of the records
   Tally tally;
   Live* live = nullptr;
-  telemetry::WorkerCounters* counters = nullptr;  // where somebody reads them
   bool draining = false;
 
   // The Date field's value for this second.

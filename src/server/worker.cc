@@ -71,7 +71,6 @@ Worker::Worker(io::Io& io,
       clients_max_(options.clients_max),
       bell_(options.bell) {
   io_.set_wake_owner(this);
-  shop_.counters = &counters_;
   shop_.sequence = options.first_sequence;
   publish_counters();  // who is ready is also alive: the first turn may be a while
 }

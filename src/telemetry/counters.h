@@ -20,9 +20,6 @@ class Counter {
   void sub(std::uint64_t n = 1) { set(get() - n); }
   void set(std::uint64_t value) { value_.store(value, std::memory_order_relaxed); }
   std::uint64_t get() const { return value_.load(std::memory_order_relaxed); }
-  // Who sees the number sees what was written before it.
-  void publish(std::uint64_t value) { value_.store(value, std::memory_order_release); }
-  std::uint64_t seen() const { return value_.load(std::memory_order_acquire); }
 
  private:
   std::atomic<std::uint64_t> value_{0};
@@ -52,10 +49,6 @@ struct alignas(128) WorkerCounters {
   Counter client_tls_full;     // handshakes, from nothing
   Counter client_tls_resumed;  // on the strength of an earlier one
   Counter client_tls_failed;
-  // Answers that leave before their accounts are settled, and those of which the record is in the
-  // ring: a scrape waits a moment for the second to reach the first.
-  Counter answers_out;
-  Counter answers_settled;
   Counter inflight;      // requests between their first byte and their record
   Counter streams_open;  // of those, streams past the commit point
 

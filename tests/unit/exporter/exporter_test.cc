@@ -75,24 +75,6 @@ TEST_CASE("a scrape sees every record pushed before it, from all workers") {
   CHECK(ExpositionCheck(f.exporter.render(Format::prometheus)).value(kServed) == 152);
 }
 
-TEST_CASE("a scrape waits for the accounts of answers that are out, but not for ever") {
-  Fixture f;
-  Worker& worker = f.workers[0];
-  worker.counters.answers_out.set(2);
-  worker.counters.answers_settled.set(1);
-  REQUIRE(worker.push());
-  std::thread settling([&worker] {
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    worker.push();
-    worker.counters.answers_settled.publish(2);
-  });
-  const ExpositionCheck text(f.exporter.render(Format::prometheus));
-  settling.join();
-  CHECK(text.value(kServed) == 2);
-  worker.counters.answers_out.set(3);  // a worker that is stuck
-  CHECK(ExpositionCheck(f.exporter.render(Format::prometheus)).value(kServed) == 2);
-}
-
 TEST_CASE("both formats are valid, empty and full, and name what runs") {
   Fixture f;
   for (const Format format : {Format::prometheus, Format::openmetrics}) {
