@@ -66,14 +66,6 @@ base::Status Stream::connect(const sockaddr_storage& address,
   return {};
 }
 
-void Stream::secure(const TlsClient& tls, TlsSessions* tickets) {
-  HEADRACE_ASSERT(tls_ == nullptr && socket_.is_open());
-  tls_ = std::make_unique<Tls>(io_.blocks(), tls, tickets);
-  tls_->deadline.bind<&Stream::on_deadline>(*this);
-  begin_handshake();
-  advance_handshake();
-}
-
 void Stream::adopt(int fd, io::Side side) {
   HEADRACE_ASSERT(tls_ == nullptr);
   io_.adopt(socket_, fd, side);
@@ -99,7 +91,7 @@ void Stream::on_connected(base::Status status) {
 void Stream::begin_handshake() {
   tls_->phase = Tls::Phase::shaking;
   tls_->began = io_.now();
-  if (!socket_.receiving) io_.recv_start(socket_);
+  io_.recv_start(socket_);
   io_.timers().schedule(tls_->deadline, io_.now() + limits::kTlsHandshake);
 }
 

@@ -129,7 +129,7 @@ PresentedKey present_key(const http::Fields& fields, Bytes head) {
     if (base::equals_lowered(name, "authorization")) {
       const Bytes value = fields.value(i, head);
       if (!value.empty() && !base::equals_lowered(value, "bearer")) presented.absent = false;
-      add(bearer(fields.value(i, head)));
+      add(bearer(value));
     } else if (base::equals_lowered(name, "x-api-key") || base::equals_lowered(name, "api-key") ||
                base::equals_lowered(name, "x-goog-api-key")) {
       if (!fields.value(i, head).empty()) presented.absent = false;

@@ -65,7 +65,6 @@ void Attempt::drop() {
   fields_.reset();
   provider_id_.reset();
   last_words_.reset();
-  usage_text_.reset();
 }
 
 void Attempt::pause() {
@@ -187,7 +186,7 @@ void Attempt::see_piece(base::Bytes piece) {
 
 void Attempt::read_usage(base::Bytes answer, base::Bytes found) {
   if (!found.empty()) {
-    usage_text_ = shop_.io.blocks().copy_of(found);
+    scan_.usage = dialect::read_usage(aim_.dialect->family, found);
   } else if (dialect::may_carry_usage(answer)) {  // further inside
     answers().scan_answer(answer, nullptr, scan_);
   }
@@ -195,8 +194,6 @@ void Attempt::read_usage(base::Bytes answer, base::Bytes found) {
 
 api::Usage Attempt::usage() const {
   if (filter_ != nullptr) return filter_->usage();
-  if (usage_text_.buffer() != nullptr)
-    return dialect::read_usage(aim_.dialect->family, usage_text_.view());
   if (scan_.usage.empty() && last_words_.buffer() != nullptr) {
     return dialect::last_usage(aim_.dialect->family, last_words_.view());
   }

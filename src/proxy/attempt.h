@@ -125,7 +125,6 @@ class Attempt final : public upstream::AnswerOwner, public api::AnswerWatch {
   RetryHint hint_;
   io::Slice fields_;
   io::Slice provider_id_;
-  io::Slice usage_text_;  // of a plain answer: read when the answer is on its way
   io::Slice last_words_;  // of a plain answer that is too long: its usage stands at its end
   dialect::UsageScan scan_;
   Stamps stamps_;
