@@ -99,6 +99,8 @@ Words words_about_provider_and_us(Errc code) {
     case Errc::tls_truncated:
       return {502,
               "The provider's connection ended without TLS having ended; bytes may be missing."};
+    case Errc::proxy_failed:
+      return {502, "The proxy on the way to the provider did not let the gateway through."};
     case Errc::overloaded:
       return {503, "The gateway is at one of its limits; try again soon."};
     case Errc::draining:

@@ -92,6 +92,8 @@ std::string_view name_of(Errc code) {
       return "tls_untrusted";
     case Errc::tls_truncated:
       return "tls_truncated";
+    case Errc::proxy_failed:
+      return "proxy_failed";
   }
   return "unknown";
 }

@@ -59,9 +59,11 @@ enum class Errc : std::uint8_t {
   tls_failed,     // no agreement, or what came is not TLS
   tls_untrusted,  // the peer's certificate is not good for what it was shown for; nothing was sent
   tls_truncated,  // the connection ended without TLS having said so: bytes may be missing
+  // -- the way to a provider
+  proxy_failed,  // the forward proxy did not let us through, or does not speak as one
 };
 
-inline constexpr Errc kLastErrc = Errc::tls_truncated;
+inline constexpr Errc kLastErrc = Errc::proxy_failed;
 
 enum class Blame : std::uint8_t { client, upstream, gateway };
 

@@ -112,6 +112,7 @@ inline constexpr int kTcpKeepIdle = 15;                    // seconds; a dead on
 inline constexpr int kTcpKeepInterval = 5;
 inline constexpr int kTcpKeepCount = 3;
 inline constexpr int kTcpUserTimeout = 15'000;  // ms in which nothing that was sent is acknowledged
+inline constexpr std::size_t kProxyHeadBytes = 16 * 1024;  // of a proxy's answer to CONNECT
 inline constexpr std::size_t kSpareLanes = 1024;  // that race, or close, beyond the connections
 
 // -- a worker
@@ -179,6 +180,7 @@ inline constexpr std::size_t kConfigValues = 32 * 1024;     // scalars, maps and
 inline constexpr std::size_t kConfigFaults = 100;           // told at once; the rest is counted
 inline constexpr std::size_t kSecretFileBytes = 64 * 1024;  // what ${file:...} names
 inline constexpr std::size_t kApiKeyBytes = 4096;           // must fit a request head
+inline constexpr std::size_t kProxyUrlBytes = 1024;         // its credentials likewise
 inline constexpr std::size_t kModelNameBytes = 128;
 inline constexpr std::size_t kTargetsPerRoute = 16;
 inline constexpr std::size_t kCredentialsPerProvider = 16;

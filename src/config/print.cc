@@ -29,6 +29,7 @@ bool needs_quotes(const Key& key) {
     case Kind::model:
     case Kind::address:
     case Kind::base_url:
+    case Kind::proxy:
     case Kind::secret:
     case Kind::provider:
     case Kind::instant:
@@ -136,6 +137,7 @@ std::string_view type_name(Kind kind) {
     case Kind::address:
       return "address";
     case Kind::base_url:
+    case Kind::proxy:
       return "URL";
     case Kind::secret:
       return "secret";

@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "base/limits.h"
 #include "config/base_url.h"
+#include "config/egress.h"
 #include "config/known_providers.h"
 #include "config/reader_path.h"
 #include "config/value.h"
@@ -34,7 +35,8 @@ std::string_view name_of_kind(TreeNode::Kind kind) {
 // Whether faults may show the value: not for secrets, nor where one may stand by mistake: URLs
 // with credentials in them, a key in place of its hash.
 bool is_quotable(const Key& key) {
-  return key.kind != Kind::secret && key.kind != Kind::base_url && key.kind != Kind::key_hash;
+  return key.kind != Kind::secret && key.kind != Kind::base_url && key.kind != Kind::proxy &&
+         key.kind != Kind::key_hash;
 }
 
 }  // namespace
@@ -259,6 +261,10 @@ void Reader::read_provider(const Entry& entry, Snapshot& snapshot) {
     keys.line = entry.line;  // "is missing" is told at the name
   read_section(section("providers.NAME"), keys, path, at);
   read_credentials(entry, path, provider);
+  if (const std::string fault = choose_egress(environment_, provider); !fault.empty()) {
+    const TreeNode* key = entry.value.find("proxy");
+    tell(key == nullptr ? entry.value : *key, path + ".proxy", fault);
+  }
   check_keys_are_protected(entry, path, provider);
   check_tls(entry, path, provider);
   check_http_version(entry, path, provider);

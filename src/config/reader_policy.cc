@@ -68,7 +68,7 @@ void Reader::check_keys_are_protected(const Entry& entry,
                                       const std::string& path,
                                       const Provider& provider) {
   if (provider.scheme != "http" || provider.is_private || provider.host.empty()) return;
-  if (is_loopback_host(provider.host)) return;
+  if (is_loopback_host(provider.host) && is_loopback_host(provider.peer_host())) return;
   const auto is_set = [](const Credential& each) { return !each.api_key.empty(); };
   const bool has_key =
       std::any_of(provider.credentials.begin(), provider.credentials.end(), is_set);
@@ -79,9 +79,8 @@ void Reader::check_keys_are_protected(const Entry& entry,
   const TreeNode* key = entry.value.find(name);
   tell(key == nullptr ? entry.value : *key,
        path + "." + std::string(name),
-       "would cross the network in plain text: base_url is http and its host is not this one; if "
-       "the "
-       "network in between is trusted, write private: true");
+       "would cross the network in plain text: base_url is http and its host, or its proxy, is not "
+       "this one; if the network in between is trusted, write private: true");
 }
 
 void Reader::check_tls(const Entry& entry, const std::string& path, const Provider& provider) {

@@ -248,6 +248,13 @@ constexpr Key kProviderKeys[] = {
      .slot = [](Place& at) -> Slot { return &at.provider->reports_usage; },
      .help = "Whether streams are asked for their usage (`stream_options.include_usage`). `false` "
              "for a provider that refuses the field; its streams are then metered by estimate."},
+    {.name = "proxy",
+     .kind = Kind::proxy,
+     .slot = [](Place& at) -> Slot { return &at.provider->proxy; },
+     .words = "none",
+     .help = "The forward proxy on the way to this provider: `http://[user:password@]host[:port]`; "
+             "`none`: none, whatever the environment says. Without this key `HTTPS_PROXY`, "
+             "`HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` decide (docs/egress.md)."},
     {.name = "ca_file",
      .kind = Kind::text,
      .slot = [](Place& at) -> Slot { return &at.provider->ca_file; },
@@ -464,7 +471,17 @@ std::size_t distance(std::string_view from, std::string_view to) {
   return cost[from.size()][to.size()];
 }
 
+// What stands before the `@`, if anything does, is for the proxy alone.
+std::string show_proxy(const std::string& url) {
+  const std::size_t at = url.rfind('@');
+  const std::size_t scheme = url.find("://");
+  if (at == std::string::npos) return url;
+  const std::size_t begin = scheme == std::string::npos || scheme > at ? 0 : scheme + 3;
+  return url.substr(0, begin) + "***:***" + url.substr(at);
+}
+
 std::string show_text(const Key& key, const std::string& text) {
+  if (key.kind == Kind::proxy) return show_proxy(text);
   if (key.kind == Kind::secret) return text.empty() ? "" : "***";
   if (key.kind == Kind::address && text.empty()) return std::string(key.words);
   return text;

@@ -25,6 +25,7 @@ enum class Kind : std::uint8_t {
   choice,   // one of Key::words
   address,  // of a listening socket
   base_url,
+  proxy,  // the URL of a forward proxy, or a word
   secret,
   provider,          // the name of a configured provider
   instant,           // a date, or a date and time of UTC

@@ -84,6 +84,16 @@ struct Credential {
 
 inline constexpr std::string_view kNoPrices = "none";
 
+// A forward proxy on the way to a provider, which is spoken to in plain HTTP.
+struct Proxy {
+  std::string host;  // name or address, without brackets; empty: there is none
+  std::uint16_t port = 80;
+  std::string authority;    // "proxy.corp:3128", for people
+  std::string credentials;  // "user:password", never logged; empty: none are shown
+};
+
+inline constexpr std::string_view kNoProxy = "none";
+
 struct Provider {
   std::string name;
   std::string dialect = "openai";
@@ -103,12 +113,18 @@ struct Provider {
   std::string price_as;  // its name in the price table, or kNoPrices; empty: by name, else by host
   bool is_private =
       false;            // plaintext with a key is allowed only to loopback or a private provider
+  std::string proxy;    // as it was configured; empty: as the environment says, see `egress`
+  Proxy egress;         // what is used, made of these by config/egress
   std::string ca_file;  // https: whom to believe; empty: net::TlsTrust::default_file()
   std::string tls_certificate;  // https: what we show; empty: nothing
   std::string tls_key;
   std::shared_ptr<const net::TlsClient> tls;  // made of these by config/provider_tls; null: http
   std::vector<sockaddr_storage>
-      addresses;  // resolved by the control thread; empty: not resolved (yet)
+      addresses;  // resolved by the control thread, of the proxy if there is one; empty: not (yet)
+
+  // Who is connected to: what its addresses are of.
+  const std::string& peer_host() const { return egress.host.empty() ? host : egress.host; }
+  std::uint16_t peer_port() const { return egress.host.empty() ? port : egress.port; }
 };
 
 struct Target {

@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "base/limits.h"
 #include "config/base_url.h"
+#include "config/egress.h"
 #include "config/secrets.h"
 #include "config/units.h"
 #include "net/address.h"
@@ -178,6 +179,13 @@ std::string assign_base_url(const std::string& text, const Slot& slot, Provider&
   return {};
 }
 
+std::string assign_proxy(const std::string& text, const Slot& slot, Provider& provider) {
+  text_field(slot) = text;
+  if (text.empty() || text == kNoProxy) return {};
+  std::string fault = read_proxy(text, provider.egress);
+  return fault.empty() ? fault : "is no proxy: " + fault;
+}
+
 }  // namespace
 
 std::string assign(const Key& key, const std::string& text, Place& at) {
@@ -206,6 +214,8 @@ std::string assign(const Key& key, const std::string& text, Place& at) {
       return assign_hash(text, slot);
     case Kind::base_url:
       return assign_base_url(text, slot, *at.provider);
+    case Kind::proxy:
+      return assign_proxy(text, slot, *at.provider);
     case Kind::section:
     case Kind::listens:
     case Kind::tls_certificates:

@@ -66,6 +66,14 @@ base::Status Stream::connect(const sockaddr_storage& address,
   return {};
 }
 
+void Stream::secure(const TlsClient& tls, TlsSessions* tickets) {
+  HEADRACE_ASSERT(tls_ == nullptr && socket_.is_open());
+  tls_ = std::make_unique<Tls>(io_.blocks(), tls, tickets);
+  tls_->deadline.bind<&Stream::on_deadline>(*this);
+  begin_handshake();
+  advance_handshake();
+}
+
 void Stream::adopt(int fd, io::Side side) {
   HEADRACE_ASSERT(tls_ == nullptr);
   io_.adopt(socket_, fd, side);
@@ -91,7 +99,7 @@ void Stream::on_connected(base::Status status) {
 void Stream::begin_handshake() {
   tls_->phase = Tls::Phase::shaking;
   tls_->began = io_.now();
-  io_.recv_start(socket_);
+  if (!socket_.receiving) io_.recv_start(socket_);
   io_.timers().schedule(tls_->deadline, io_.now() + limits::kTlsHandshake);
 }
 
@@ -131,7 +139,10 @@ void Stream::on_deadline() {
 // -- reading
 
 void Stream::recv_start() {
-  if (tls_ == nullptr) return io_.recv_start(socket_);
+  if (tls_ == nullptr) {
+    if (!socket_.receiving) io_.recv_start(socket_);
+    return;
+  }
   if (tls_->reads) return;
   tls_->reads = true;
   if (tls_->phase != Tls::Phase::open) return;

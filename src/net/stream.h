@@ -14,7 +14,8 @@
 //     kTlsGoodbye, and on_closed comes that much later. Where bytes are still queued nothing is
 //     said: what the peer has must not look complete.
 //
-// A stream may be made by one object and lent to another: set_owner().
+// A stream may be made by one object and lent to another: set_owner(). One that began plain turns
+// into TLS where it stands by secure(), behind a proxy's CONNECT.
 //
 // Owned by its connection, one thread. The TLS part (about 6 KB with the library's) is made for a
 // connection and dropped with it; nothing is allocated by us for an event.
@@ -53,6 +54,9 @@ class Stream final : private io::SocketOwner, private io::TurnEndOwner {
                        io::Side side,
                        const TlsClient& tls,
                        TlsSessions* tickets);
+  // A second on_connected() follows, as if it had been made with `tls`. REQUIRES: plain, open,
+  // recv_start() was called, and nothing that was received is left.
+  void secure(const TlsClient& tls, TlsSessions* tickets);
   void adopt(int fd, io::Side side);
   void adopt(int fd, io::Side side, const TlsServer& tls);
   void recv_start();

@@ -17,6 +17,7 @@
 #include "net/address.h"
 #include "net/listen.h"
 #include "net/resolver.h"
+#include "server/egress_of.h"
 #include "server/handshake.h"
 #include "server/price_source.h"
 
@@ -173,6 +174,10 @@ void show_listener(std::string_view subject, const std::string& text, Page& page
   page.line(Mark::bad, subject, net::explain_listen_error(address.value(), status.error()));
 }
 
+std::string proxy_words(const Handshake& made) {
+  return made.tunnelling == 0 ? "" : ", let through in " + in_milliseconds(made.tunnelling);
+}
+
 std::string tls_words(const Handshake& made) {
   if (made.shaking == 0) return {};
   return ", " + made.version + (made.resumed ? " resumed in " : " in ") +
@@ -186,7 +191,8 @@ void show_second(const Handshake& made, const std::string& subject, Page& page) 
   page.line(
       Mark::good,
       subject,
-      "the second time: connected in " + in_milliseconds(made.connecting) + tls_words(made) +
+      "the second time: connected in " + in_milliseconds(made.connecting) + proxy_words(made) +
+          tls_words(made) +
           (made.resumed ? ""
                         : "; not resumed: it gave no ticket before a request, or none at all"));
 }
@@ -206,10 +212,17 @@ bool show_provider(const config::Provider& provider, Page& page) {
                         : place + ": " + std::strerror(code));
     return code == 0;
   }
-  const auto addresses = net::resolve(provider.host, provider.port);
+  const auto egress = egress_of(provider);
+  if (egress != nullptr) {
+    page.line(Mark::good,
+              subject,
+              "by way of the proxy " + egress->proxy() +
+                  (egress->tunnels() ? "" : ", which is asked for each answer"));
+  }
+  const std::string& peer = provider.peer_host();
+  const auto addresses = net::resolve(peer, provider.peer_port());
   if (!addresses) {
-    page.line(
-        Mark::note, subject, provider.host + ": " + net::explain_resolve_error(addresses.error()));
+    page.line(Mark::note, subject, peer + ": " + net::explain_resolve_error(addresses.error()));
     return false;
   }
   const base::Nanos resolved = now();
@@ -217,14 +230,15 @@ bool show_provider(const config::Provider& provider, Page& page) {
   for (const auto& storage : addresses.value()) {
     const net::Address address = net::from_storage(storage);
     net::TlsSessions tickets;
-    const Handshake first = time_handshake(address, provider.tls.get(), tickets);
+    const Handshake first = time_handshake(address, provider.tls.get(), tickets, egress);
     if (first.fault.empty()) {
       page.line(Mark::good,
                 subject,
                 net::format(address) + " connected in " + in_milliseconds(first.connecting) +
-                    tls_words(first) + ", name found in " + in_milliseconds(resolved - start));
+                    proxy_words(first) + tls_words(first) + ", name found in " +
+                    in_milliseconds(resolved - start));
       if (provider.tls != nullptr) {
-        show_second(time_handshake(address, provider.tls.get(), tickets), subject, page);
+        show_second(time_handshake(address, provider.tls.get(), tickets, egress), subject, page);
       }
       return true;
     }

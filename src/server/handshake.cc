@@ -12,6 +12,7 @@
 #include "io/block_pool.h"
 #include "net/tls_client.h"
 #include "net/tls_engine.h"
+#include "upstream/tunnel.h"
 
 namespace headrace::server {
 namespace {
@@ -110,11 +111,32 @@ void wait_ticket(const Wire& wire,
   }
 }
 
+// Returns what went wrong, or nothing.
+std::string ask_through(const Wire& wire,
+                        const std::shared_ptr<const upstream::Egress>& egress,
+                        base::Nanos deadline) {
+  io::BlockPool blocks;
+  upstream::Tunnel tunnel(egress);
+  bool there = wire.send(tunnel.request(), deadline);
+  while (there && tunnel.state() == upstream::Tunnel::State::waiting) {
+    char bytes[4096];
+    const std::size_t got = wire.receive(bytes, sizeof bytes, deadline);
+    there = got != 0;
+    if (there) tunnel.feed(blocks.copy_of({bytes, got}), blocks);
+  }
+  if (tunnel.state() == upstream::Tunnel::State::open) return {};
+  if (tunnel.state() == upstream::Tunnel::State::waiting) {
+    now() >= deadline ? tunnel.note_timeout() : tunnel.note_end();
+  }
+  return tunnel.failure_text();
+}
+
 }  // namespace
 
 Handshake time_handshake(const net::Address& address,
                          const net::TlsClient* tls,
-                         net::TlsSessions& tickets) {
+                         net::TlsSessions& tickets,
+                         const std::shared_ptr<const upstream::Egress>& egress) {
   Handshake result;
   const base::Nanos begun = now();
   const Wire wire(address.family());
@@ -122,8 +144,14 @@ Handshake time_handshake(const net::Address& address,
     result.fault = std::strerror(code);
     return result;
   }
-  const base::Nanos connected = now();
+  base::Nanos connected = now();
   result.connecting = connected - begun;
+  if (egress != nullptr && egress->tunnels()) {
+    result.fault = ask_through(wire, egress, connected + base::limits::kConnectTimeout);
+    if (!result.fault.empty()) return result;
+    result.tunnelling = now() - connected;
+    connected += result.tunnelling;
+  }
   if (tls == nullptr) return result;
 
   io::BlockPool blocks;

@@ -16,8 +16,8 @@ bool is_unix(const config::Provider& provider) {
 }
 
 bool is_name(const config::Provider& provider) {
-  return !is_unix(provider) && provider.host != "localhost" &&
-         !net::parse_literal(provider.host, provider.port);
+  const std::string& host = provider.peer_host();
+  return !is_unix(provider) && host != "localhost" && !net::parse_literal(host, 0);
 }
 
 void resolve(config::Snapshot& snapshot) {
@@ -26,13 +26,14 @@ void resolve(config::Snapshot& snapshot) {
       provider.addresses = {net::parse_address("unix:" + provider.host)->storage};
       continue;
     }
-    base::Result<std::vector<sockaddr_storage>> found = net::resolve(provider.host, provider.port);
+    base::Result<std::vector<sockaddr_storage>> found =
+        net::resolve(provider.peer_host(), provider.peer_port());
     if (found) {
       provider.addresses = std::move(*found);
     } else {
       HEADRACE_LOG_WARNING("provider %s: %s: %s",
                            provider.name.c_str(),
-                           provider.host.c_str(),
+                           provider.peer_host().c_str(),
                            net::explain_resolve_error(found.error()).c_str());
     }
   }
@@ -43,7 +44,8 @@ bool resolve_again(config::Snapshot& snapshot) {
   bool changed = false;
   for (config::Provider& provider : snapshot.providers) {
     if (!is_name(provider)) continue;
-    base::Result<std::vector<sockaddr_storage>> found = net::resolve(provider.host, provider.port);
+    base::Result<std::vector<sockaddr_storage>> found =
+        net::resolve(provider.peer_host(), provider.peer_port());
     if (!found) continue;
     const bool same = std::equal(found->begin(),
                                  found->end(),

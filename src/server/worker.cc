@@ -6,6 +6,9 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
+#include <functional>
+
+#include "server/egress_of.h"
 
 namespace headrace::server {
 namespace {
@@ -47,14 +50,18 @@ upstream::Protocol protocol_of(const config::Provider& provider) {
   return chooses ? upstream::Protocol::either : upstream::Protocol::http1;
 }
 
-// Connections are shared by those who speak alike, on the same terms of TLS: those know what is
-// offered there.
+// Connections are shared by those who speak alike, on the same terms of TLS (those know what is
+// offered there), by way of the same proxy. What stands behind a blank is for nobody's eyes.
 std::string origin_name(const config::Provider& provider) {
   const bool h2c = provider.http == config::HttpVersion::h2c;
-  const std::string name = (h2c ? "h2+" : "") + provider.scheme + "://" + provider.host + ":" +
-                           std::to_string(provider.port);
+  std::string name = (h2c ? "h2+" : "") + provider.scheme + "://" + provider.host + ":" +
+                     std::to_string(provider.port);
   HEADRACE_ASSERT((provider.scheme == "https") == (provider.tls != nullptr));
-  return provider.tls == nullptr ? name : name + " " + provider.tls->identity();
+  if (provider.tls != nullptr) name += " " + provider.tls->identity();
+  const config::Proxy& proxy = provider.egress;
+  if (proxy.host.empty()) return name;
+  const std::size_t who = std::hash<std::string>()(proxy.credentials);  // never they themselves
+  return name + " by " + proxy.authority + " " + std::to_string(who);
 }
 
 }  // namespace
@@ -94,6 +101,7 @@ void Worker::use(const proxy::Rules& rules) {
       endpoints.push_back(endpoint_of(address));
     origin.set_endpoints(std::move(endpoints));
     origin.set_tls(provider.tls);
+    origin.set_egress(egress_of(provider));
     origin.set_protocol(protocol_of(provider));
     origin.set_warm_min(std::max<std::size_t>(origin.warm_min(), provider.warm_min));
     live->origins.push_back(&origin);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <string>
 
 #include "base/limits.h"
 #include "upstream/origin.h"
@@ -62,8 +63,8 @@ base::Status Dial::try_next() {
   return {};
 }
 
-// An address was reached: no other one is asked while it shakes hands.
-bool Dial::shaking() {
+// An address was reached: no other one is asked while it shakes hands, or its proxy thinks.
+bool Dial::reached() {
   for (Lane* lane = lanes_.front(); lane != nullptr; lane = lanes_.after(*lane)) {
     if (lane->reached()) return true;
   }
@@ -78,16 +79,28 @@ void Dial::arm() {
 
 void Dial::on_timer() {
   if (io_.now() >= deadline_) {
-    for (Lane* lane = lanes_.front(); lane != nullptr; lane = lanes_.after(*lane)) {
-      origin_.note_endpoint(lane->endpoint(), !lane->reached());
-    }
-    if (origin_.tls() != nullptr) pool_.note_tls_timeout(shaking());
+    note_timeout();
     fail(base::upstream_error(Errc::connect_timeout, ETIMEDOUT));
     return;
   }
   // Where it cannot be tried now, those that are under way may still come about.
-  if (!shaking()) static_cast<void>(try_next().ok());
+  if (!reached()) static_cast<void>(try_next().ok());
   arm();
+}
+
+void Dial::note_timeout() {
+  bool shaking = false;
+  std::string text;
+  for (Lane* lane = lanes_.front(); lane != nullptr; lane = lanes_.after(*lane)) {
+    origin_.note_endpoint(lane->endpoint(), !lane->reached());
+    shaking = shaking || lane->shaking();
+    lane->note_timeout();
+    if (text.empty()) text = lane->failure_text();
+  }
+  if (shaking) pool_.note_tls_failed();
+  if (text.empty() && !shaking && origin_.egress() != nullptr)
+    text = origin_.egress()->proxy() + " did not accept a connection in time";
+  if (!text.empty()) pool_.note_failure(origin_, Errc::connect_timeout, text);
 }
 
 // -- what comes of it
@@ -100,16 +113,20 @@ void Dial::on_lane_open(Lane& lane) {
 }
 
 void Dial::on_lane_failed(Lane& lane, base::Error error) {
-  const std::string_view text = lane.stream().failure_text();
+  const std::string text = lane.failure_text();
   if (!text.empty()) {
-    pool_.note_tls_failure(origin_, error.code, text);
+    if (lane.shaking()) pool_.note_tls_failed();
+    pool_.note_failure(origin_, error.code, text);
     fail(base::upstream_error(error.code, error.os_errno));
     return;
   }
   origin_.note_endpoint(lane.endpoint(), true);
   lane.abandon(io::CloseHow::abort);
-  if (io_.now() < deadline_ && !shaking()) static_cast<void>(try_next().ok());
+  if (io_.now() < deadline_ && !reached()) static_cast<void>(try_next().ok());
   if (lanes_.empty()) {
+    if (const auto& egress = origin_.egress(); egress != nullptr)
+      pool_.note_failure(
+          origin_, Errc::connect_failed, egress->proxy() + " did not accept a connection");
     fail(base::upstream_error(Errc::connect_failed, error.os_errno));
   } else {
     arm();

@@ -1,8 +1,9 @@
 // Dial: one connection in the making. It tries the addresses of an origin until one of them
 // answers, and shakes hands there: the next one as soon as one fails, or when one has not answered
 // for kDialStagger (RFC 8305: families alternate, and an address that failed before comes last).
-// Who was reached and is not to be trusted, or does not shake hands, is not asked a second time by
-// another address. Part of the connection that it is made for, one thread.
+// Who was reached and is not to be trusted, or does not shake hands, or is a proxy that does not
+// let us through, is not asked a second time by another address. Part of the connection that it is
+// made for, one thread.
 #pragma once
 
 #include <cstddef>
@@ -47,7 +48,8 @@ class Dial {
   using LaneList = base::IntrusiveList<Lane, &Lane::link>;
 
   base::Status try_next();
-  bool shaking();
+  bool reached();
+  void note_timeout();
   void arm();
   void on_timer();
   void fail(base::Error error);

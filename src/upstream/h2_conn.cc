@@ -47,8 +47,8 @@ void H2Conn::on_dialled(Lane& lane) {
   HEADRACE_ASSERT(state_ == State::connecting);
   if (pool_.owner().settle(origin_, lane.stream()) == Protocol::h2) return use(lane);
   if (!origin_.negotiates()) {
-    pool_.owner().note_tls_failure(
-        origin_, Errc::tls_failed, "the server does not agree to HTTP/2");
+    pool_.owner().note_tls_failed();
+    pool_.owner().note_failure(origin_, Errc::tls_failed, "the server does not agree to HTTP/2");
     lane.abandon(io::CloseHow::orderly);
     return fail(base::upstream_error(Errc::tls_failed));
   }

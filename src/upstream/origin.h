@@ -1,7 +1,8 @@
 // Origin: where connections lead: the resolved addresses of one provider, what is spoken there, and
-// on which terms of TLS, if on any. Connections and tickets are shared by whoever names the same
-// origin, so other terms must be another origin (TlsClient::identity()). It outlives the
-// configuration that named it until its last connection is gone. Owned by the Pool, one thread.
+// on which terms of TLS, if on any, and by way of which proxy, if of any. Connections and tickets
+// are shared by whoever names the same origin, so other terms must be another origin
+// (TlsClient::identity()). It outlives the configuration that named it until its last connection is
+// gone. Owned by the Pool, one thread.
 #pragma once
 
 #include <algorithm>
@@ -17,6 +18,7 @@
 #include "io/io.h"
 #include "net/tls_client.h"
 #include "net/tls_sessions.h"
+#include "upstream/egress.h"
 #include "upstream/h2_conn.h"
 #include "upstream/life_span.h"
 #include "upstream/upstream_conn.h"
@@ -55,6 +57,9 @@ class Origin {
   void set_tls(std::shared_ptr<const net::TlsClient> tls) { tls_ = std::move(tls); }
   const net::TlsClient* tls() const { return tls_.get(); }
   net::TlsSessions& tickets() { return tickets_; }
+  // The proxy on the way, whose addresses endpoints() are then; null: there is none.
+  void set_egress(std::shared_ptr<const Egress> egress) { egress_ = std::move(egress); }
+  const std::shared_ptr<const Egress>& egress() const { return egress_; }
 
   // The endpoints in turn, so that a dead address costs one attempt, not every one: which one a new
   // dial begins with.
@@ -95,6 +100,7 @@ class Origin {
   std::vector<Endpoint> endpoints_;
   std::shared_ptr<const net::TlsClient> tls_;
   net::TlsSessions tickets_;
+  std::shared_ptr<const Egress> egress_;
   base::Nanos quiet_until_ = 0;  // no complaint about it before
   std::size_t next_ = 0;
   IdleList idle_;

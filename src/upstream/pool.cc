@@ -164,9 +164,8 @@ void Pool::take_http1(Origin& origin, Lane& lane) {
   conn->take(lane);
 }
 
-// The words are the library's constants; a server that fails again and again is named now and then.
-void Pool::note_tls_failure(Origin& origin, base::Errc code, std::string_view text) {
-  ++counters_.tls_failed;
+// The words are constants, and a proxy's name; who fails again and again is named now and then.
+void Pool::note_failure(Origin& origin, base::Errc code, std::string_view text) {
   if (io_.now() < origin.quiet_until_) return;
   origin.quiet_until_ = io_.now() + base::limits::kTlsComplaintPause;
   // A name may go on behind a blank, with what only tells origins apart.
@@ -177,10 +176,6 @@ void Pool::note_tls_failure(Origin& origin, base::Errc code, std::string_view te
                        base::name_of(code).data(),
                        static_cast<int>(text.size()),
                        text.data());
-}
-
-void Pool::note_tls_timeout(bool shaking) {
-  if (shaking) ++counters_.tls_failed;
 }
 
 void Pool::put_idle(UpstreamConn& conn) {

@@ -92,8 +92,9 @@ class Pool {
   // -- from Dial and Lane
   Lane* make_lane(Dial& dial, std::size_t endpoint);
   void release(Lane& lane) { lanes_.destroy(&lane); }
-  void note_tls_failure(Origin& origin, base::Errc code, std::string_view text);
-  void note_tls_timeout(bool shaking);
+  // Somebody was there and it came to nothing all the same: the log says why, now and then.
+  void note_failure(Origin& origin, base::Errc code, std::string_view text);
+  void note_tls_failed() { ++counters_.tls_failed; }
 
   // -- from connections of either kind
   Warmer& warmer() { return warmer_; }

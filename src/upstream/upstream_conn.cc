@@ -40,9 +40,17 @@ void UpstreamConn::send(AnswerOwner& owner, WireRequest request) {
 void UpstreamConn::flush_request() {
   net::Stream& stream = lane_->stream();
   owner_->wire = {io_.now(), io_.now(), reused() ? 0 : stream.connected_at()};
+  if (asks_proxy()) {
+    stream.send(origin_.egress()->take_request_line(request_.first, io_.blocks()));
+  }
   stream.send(std::move(request_.first));
   stream.send(std::move(request_.second));
   stream.send(std::move(request_.third));
+}
+
+// The proxy is asked for the answer, not for a tunnel.
+bool UpstreamConn::asks_proxy() const {
+  return origin_.egress() != nullptr && !origin_.egress()->tunnels();
 }
 
 void UpstreamConn::on_dialled(Lane& lane) {
@@ -150,6 +158,13 @@ bool UpstreamConn::read_head(io::Slice& slice) {
       return false;
     }
     return !slice.empty();
+  }
+  // Only a proxy says that, and it is not the client who could answer it.
+  if (head.status == 407 && asks_proxy()) {
+    const std::string words = refusal_text(*origin_.egress(), head.status);
+    pool_.note_failure(origin_, Errc::proxy_failed, words);
+    fail(base::upstream_error(Errc::proxy_failed));
+    return false;
   }
   in_body_ = true;
   keep_alive_ = head.keep_alive;

@@ -74,6 +74,7 @@ class UpstreamConn final : public io::SocketOwner, public Call, private DialOwne
   void on_dial_failed(base::Error error) override;
   void use(Lane& lane);
   void flush_request();
+  bool asks_proxy() const;
   bool read_head(io::Slice& slice);
   void note_keep_alive(base::Bytes text);
   void read_body(io::Slice slice);

@@ -65,7 +65,7 @@ const std::map<Errc, int> kStatuses = {
     {Errc::requests_limited, 429},    {Errc::tokens_limited, 429},
     {Errc::concurrency_limited, 429}, {Errc::unsupported_endpoint, 404},
     {Errc::tls_failed, 502},          {Errc::tls_untrusted, 502},
-    {Errc::tls_truncated, 502},
+    {Errc::tls_truncated, 502},       {Errc::proxy_failed, 502},
 };
 
 TEST_CASE("every error has the status that its clients expect") {

@@ -60,6 +60,28 @@ TEST_CASE("a printed configuration holds no key") {
   CHECK(printed.find("api_key: \"***\"") != std::string::npos);
 }
 
+TEST_CASE("a printed configuration names the proxy that is in force, and shows no credentials") {
+  const std::string yaml = R"(
+providers:
+  own: {base_url: "https://a.test/v1", proxy: "http://joe:sk-canary@proxy.corp:3128"}
+  odd: {base_url: "https://b.test/v1", proxy: "joe:sk-canary@x@proxy.corp:1"}
+  none: {base_url: "https://c.test/v1", proxy: none}
+  other: {base_url: "https://d.test/v1"}
+routes: [{model: "*", targets: [own]}]
+)";
+  Environment environment;
+  environment.variables = {{"HTTPS_PROXY", "http://env:sk-canary@env.corp:8080"}};
+  const LoadOutcome outcome = load_text(yaml, environment);
+  REQUIRE_MESSAGE(outcome.ok(), format_faults(outcome));
+  const std::string printed = print_redacted(*outcome.snapshot);
+  CHECK(printed.find("canary") == std::string::npos);
+  CHECK(printed.find("proxy: \"http://***:***@proxy.corp:3128\"") != std::string::npos);
+  CHECK(printed.find("proxy: \"***:***@proxy.corp:1\"") != std::string::npos);
+  CHECK(printed.find("proxy: \"none\"") != std::string::npos);
+  CHECK(printed.find("proxy: \"http://***:***@env.corp:8080\"") != std::string::npos);
+  CHECK(load_text(printed, {}).ok());
+}
+
 TEST_CASE("docs/configuration.md is what `headrace config docs` prints") {
   std::ifstream file("docs/configuration.md");
   REQUIRE(file.good());

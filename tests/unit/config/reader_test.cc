@@ -275,6 +275,31 @@ TEST_CASE("a key never crosses a network in plain text unless the network is cal
   CHECK(provider("base_url: 'https://example.com', api_key: sk-canary") == "");
 }
 
+TEST_CASE("a key for this host that goes by way of a proxy elsewhere crosses a network too") {
+  const std::string here = "base_url: 'http://127.0.0.1:1', api_key: sk-canary, ";
+  CHECK(provider(here + "proxy: 'http://p.test:1'").find("would cross the network") !=
+        std::string::npos);
+  CHECK(provider(here + "proxy: 'http://127.0.0.1:2'") == "");
+  CHECK(provider(here + "proxy: none") == "");
+  CHECK(provider(here + "proxy: 'http://p.test:1', private: true") == "");
+}
+
+TEST_CASE("a proxy that cannot be used is told without its URL") {
+  const std::string fault = provider("base_url: 'https://a.test', proxy: 'socks5://joe:canary@p'");
+  CHECK(fault.find("providers.p.proxy: the value is no proxy: only proxies that speak HTTP") !=
+        std::string::npos);
+  CHECK(fault.find("canary") == std::string::npos);
+  CHECK(provider("base_url: 'http+unix://%2Fx.sock', proxy: 'http://p.test:1'")
+            .find("providers.p.proxy: means nothing to a Unix socket") != std::string::npos);
+  Environment environment;
+  environment.variables = {{"ALL_PROXY", "socks5://joe:canary@p"}};
+  const std::string by_environment = faults_of(
+      "providers: {p: {base_url: 'https://a.test'}}\nroutes: [{model: x, targets: [p]}]\n",
+      environment);
+  CHECK(by_environment.find("ALL_PROXY of the environment is no proxy") != std::string::npos);
+  CHECK(by_environment.find("canary") == std::string::npos);
+}
+
 TEST_CASE("keys of TLS belong to https, and a certificate to its key") {
   CHECK(provider("base_url: 'https://x.test', ca_file: /a, tls_certificate: /b, tls_key: /c") ==
         "");

@@ -483,6 +483,38 @@ TEST_CASE("closing from any event is safe, and nothing comes after it") {
   });
 }
 
+TEST_CASE("a stream that began plain turns into TLS where it stands") {
+  on_every_io([](Stage& stage) {
+    Pair pair(stage, false);
+    auto server = std::make_unique<TlsEngine>(stage.io().blocks(), *terms().server);
+    bool shaken = false;
+    std::string read;
+    const auto answer_hello = [&] {
+      server->feed(stage.io().blocks().copy_of(std::exchange(pair.far->received, {})));
+      if (!shaken) shaken = server->shake_hands() == Outcome::done;
+      io::Slice plaintext;
+      while (shaken && server->read(plaintext) == Outcome::done) read += plaintext.view();
+      while (!server->output().empty()) pair.far->stream.send(server->output().pop());
+    };
+    pair.near.when_data = [&] {
+      if (pair.near.received != "go on" || pair.near.stream.is_tls()) return;
+      pair.far->when_data = answer_hello;
+      pair.near.stream.secure(*terms().client, nullptr);
+    };
+    pair.far->send("go on");
+    CHECK(stage.run_until([&] { return pair.near.connects == 2; }));
+    CHECK(pair.near.error.code == Errc::ok);
+    CHECK(pair.near.received == "go on");
+    pair.near.send("secret");
+    CHECK(stage.run_until([&] { return read == "secret"; }));
+    CHECK(pair.near.stream.is_tls());
+    CHECK(pair.far->received.empty());
+    pair.far->when_data = nullptr;
+    server.reset();  // it holds blocks
+    pair.close_all();
+  });
+}
+
 TEST_CASE("a reset is an error to either kind") {
   on_every_stream([](Stage& stage, bool tls) {
     Pair pair(stage, tls);

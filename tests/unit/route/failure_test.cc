@@ -68,7 +68,8 @@ TEST_CASE("a lost connection is the target's, a lost client nobody's") {
                           Errc::upstream_truncated,
                           Errc::tls_failed,
                           Errc::tls_untrusted,
-                          Errc::tls_truncated}) {
+                          Errc::tls_truncated,
+                          Errc::proxy_failed}) {
     Outcome outcome;
     outcome.error = base::upstream_error(code);
     CAPTURE(base::name_of(code));

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "../net/tls_pair.h"
@@ -32,6 +33,8 @@ class Guest final : public sim::SimPeer {
   io::BlockPool blocks;
   TlsEngine engine;
   std::string heard;
+  std::string proxy_says;  // a proxy stands before it: said once it was asked, before anything else
+  std::string asked;       // of the proxy
   bool shaken = false;
   bool failed = false;
   bool silent = false;  // does not even shake hands
@@ -39,6 +42,11 @@ class Guest final : public sim::SimPeer {
  private:
   void on_bytes(std::string_view bytes) override {
     if (silent) return;
+    if (!proxy_says.empty()) {
+      asked += bytes;
+      if (asked.ends_with("\r\n\r\n")) send(std::exchange(proxy_says, {}));
+      return;
+    }
     engine.feed(blocks.copy_of(bytes));
     if (!shaken) {
       const TlsEngine::Outcome outcome = engine.shake_hands();
@@ -68,12 +76,14 @@ class Inn final : public sim::SimListenerPeer {
   }
   std::vector<std::unique_ptr<Guest>> guests;
   std::shared_ptr<const net::TlsServer> terms;
+  std::string proxy_says;
   bool silent = false;
 
  private:
   sim::SimPeer* on_accept() override {
     guests.push_back(std::make_unique<Guest>(net_, *terms));
     guests.back()->silent = silent;
+    guests.back()->proxy_says = proxy_says;
     return guests.back().get();
   }
   sim::SimNet& net_;
