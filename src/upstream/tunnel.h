@@ -34,7 +34,7 @@ class Tunnel {
   std::string failure_text() const;
 
  private:
-  State read(std::string_view text);
+  State read(std::string_view behind);
   State fail(std::string_view what);
 
   std::shared_ptr<const Egress> egress_;
