@@ -70,8 +70,9 @@ def replaced(scene):
     certificates.issue("good")
     upstream = scene.upstream(tls=certificates.server("good"))
     gateway = gateway_of(scene, upstream.base_url, certificates, warm_min=2)
-    # Those that were begun before the first told which protocol is spoken count too.
-    until(lambda: gateway.metrics().value("headrace_upstream_connections", state="idle") >= 2, "two are ready")
+    gateway.wait_metric("headrace_upstream_connections", 2, state="idle")
+    threading.Event().wait(0.3)
+    equal(gateway.metrics().required("headrace_upstream_connects_total"), 2, "dials")
     upstream.end()
     gateway.wait_metric("headrace_upstream_connections", 0, state="idle")
     threading.Event().wait(2.0)

@@ -78,10 +78,12 @@ class Inn final : public sim::SimListenerPeer {
   std::shared_ptr<const net::TlsServer> terms;
   std::string proxy_says;
   bool silent = false;
+  std::size_t deaf_from = SIZE_MAX;  // guests from this one on read nothing until told to
 
  private:
   sim::SimPeer* on_accept() override {
     guests.push_back(std::make_unique<Guest>(net_, *terms));
+    if (guests.size() > deaf_from) guests.back()->set_reading(false);
     guests.back()->silent = silent;
     guests.back()->proxy_says = proxy_says;
     return guests.back().get();

@@ -10,6 +10,7 @@
 
 #include "h2_frames.h"
 #include "sim_stage.h"
+#include "tls_inn.h"
 #include "upstream/pool.h"
 
 namespace headrace::test {
@@ -244,6 +245,39 @@ TEST_CASE("a server that takes connections and ends them at once gets no storm o
     }
     CHECK(bench.server.count() <= 20);
   }
+}
+
+TEST_CASE("spares that were begun before the first told what is spoken are not made twice") {
+  headrace_test::CertificateHouse house;
+  house.write("good", headrace_test::CertificatePlan{});
+  SimStage stage;
+  Inn inn(stage.net, 2, net::test::make_server(house, {"good"}, {.protocols = {"http/1.1"}}));
+  inn.deaf_from = 1;
+  upstream::Pool pool(stage.io, {});
+  upstream::Origin& origin = pool.origin("o");
+  upstream::Endpoint endpoint;
+  endpoint.address = sim::SimNet::address(2, 443);
+  endpoint.size = sizeof(sockaddr_in);
+  origin.set_endpoints({endpoint});
+  origin.set_tls(
+      net::test::make_client(house, {.host = "good.test", .protocols = {"h2", "http/1.1"}}));
+  origin.set_protocol(Protocol::either);
+  origin.set_warm_min(3);
+  pool.keep_warm();
+  REQUIRE(stage.run_until([&] { return pool.counters().idle == 1; }));
+  CHECK(origin.protocol() == Protocol::http1);
+  for (std::size_t i = 1; i < 3; ++i) {
+    stage.run_for(300 * kMillisecond);
+    inn[i].set_reading(true);
+    inn[i].read_some(100'000);
+    stage.run_for(100 * kMillisecond);
+    CHECK(pool.counters().idle == i + 1);
+  }
+  stage.run_for(5 * kSecond);
+  CHECK(inn.guests.size() == 3);
+  CHECK(pool.counters().connects == 3);
+  pool.close_all();
+  CHECK(stage.run_until([&] { return pool.empty(); }));
 }
 
 TEST_CASE("whoever is not kept warm can be warmed for the next request") {
