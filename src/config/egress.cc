@@ -113,7 +113,9 @@ bool names(std::string_view entry, std::string_view host, std::uint16_t port) {
   if (entry.empty() || entry.size() > host.size()) return false;
   const std::size_t before = host.size() - entry.size();
   if (before != 0 && host[before - 1] != '.') return false;
-  return std::equal(entry.begin(), entry.end(), host.begin() + static_cast<long>(before),
+  return std::equal(entry.begin(),
+                    entry.end(),
+                    host.begin() + static_cast<long>(before),
                     [](char left, char right) { return base::lower(left) == right; });
 }
 

@@ -7,8 +7,8 @@ std::shared_ptr<const upstream::Egress> egress_of(const config::Provider& provid
   const bool is_v6 = provider.host.find(':') != std::string::npos;
   upstream::EgressOptions options;
   options.proxy = provider.egress.authority;
-  options.target = (is_v6 ? "[" + provider.host + "]" : provider.host) + ":" +
-                   std::to_string(provider.port);
+  options.target =
+      (is_v6 ? "[" + provider.host + "]" : provider.host) + ":" + std::to_string(provider.port);
   options.credentials = provider.egress.credentials;
   // A proxy that is asked for an answer speaks HTTP/1.1, and sees what is asked.
   options.tunnels = provider.tls != nullptr || provider.http == config::HttpVersion::h2c;

@@ -29,8 +29,8 @@ Egress::Egress(const EgressOptions& options)
   if (!options.credentials.empty()) {
     authorization_ = "Proxy-Authorization: Basic " + base64_of(options.credentials) + "\r\n";
   }
-  connect_request_ = "CONNECT " + target_ + " HTTP/1.1\r\nHost: " + target_ + "\r\n" +
-                     authorization_ + "\r\n";
+  connect_request_ =
+      "CONNECT " + target_ + " HTTP/1.1\r\nHost: " + target_ + "\r\n" + authorization_ + "\r\n";
 }
 
 io::Slice Egress::take_request_line(io::Slice& head, io::BlockPool& blocks) const {
@@ -41,13 +41,9 @@ io::Slice Egress::take_request_line(io::Slice& head, io::BlockPool& blocks) cons
   const std::size_t method = text.find(' ') + 1;
   const std::size_t line = text.find(kLineEnd) + kLineEnd.size();
   HEADRACE_ASSERT(method != 0 && method < line);
-  io::Slice out =
-      blocks.take(line + kScheme.size() + target_.size() + authorization_.size());
-  const std::string_view pieces[] = {text.substr(0, method),
-                                     kScheme,
-                                     target_,
-                                     text.substr(method, line - method),
-                                     authorization_};
+  io::Slice out = blocks.take(line + kScheme.size() + target_.size() + authorization_.size());
+  const std::string_view pieces[] = {
+      text.substr(0, method), kScheme, target_, text.substr(method, line - method), authorization_};
   for (const std::string_view piece : pieces) {
     std::memcpy(out.data() + out.size(), piece.data(), piece.size());
     out.grow_back(piece.size());

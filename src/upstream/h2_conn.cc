@@ -113,7 +113,9 @@ bool H2Conn::tired() const {
 }
 
 bool H2Conn::fresh() const {
-  return state_ == State::open && !used_ && io_.now() - opened_at_ < limits::kFreshFor;
+  if (state_ != State::open || io_.now() - heard_at_ >= limits::kFreshFor) return false;
+  if (refused_at_ != 0 && io_.now() - refused_at_ < limits::kFreshFor) return false;
+  return !used_ || heard_at_ != opened_at_;
 }
 
 void H2Conn::note_claimed() {
@@ -253,6 +255,7 @@ void H2Conn::on_h2_end(http::H2Stream& stream) {
 // This may come while a verb of some other call hands over frames: its owner learns of it later.
 void H2Conn::on_h2_closed(http::H2Stream& stream, H2Code code) {
   pool_.note_reset(false);
+  if (code == H2Code::refused_stream) refused_at_ = io_.now();
   base::Error error = error_of(code);
   if (of(stream).answer_started_) error.retry = base::Retry::next_target;
   set_aside(of(stream), error);

@@ -43,7 +43,8 @@ class H2Conn final : public io::SocketOwner, public http::H2ClientOwner, private
   // How many more calls it would carry; 0 also when it is on its way out.
   std::size_t room() const;
   bool connected() const { return state_ == State::open; }
-  // It has just been made, and nobody has used it.
+  // It is surely alive: it has just been made and nobody has used it, or it has just said something
+  // and has not refused a call.
   bool fresh() const;
   // It has done enough: a successor is wanted.
   bool tired() const;
@@ -140,7 +141,8 @@ class H2Conn final : public io::SocketOwner, public http::H2ClientOwner, private
   bool successor_asked_ = false;
   std::uint32_t cancels_ = 0;
   base::Nanos opened_at_ = 0;
-  base::Nanos heard_at_ = 0;
+  base::Nanos heard_at_ = 0;    // or opened
+  base::Nanos refused_at_ = 0;  // a call; 0: none
   base::Nanos pinged_at_ = 0;
   base::Nanos idle_since_ = 0;
 };

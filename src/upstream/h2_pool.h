@@ -25,7 +25,8 @@ class H2Pool {
   H2Pool& operator=(const H2Pool&) = delete;
 
   // A call on a connection that has room, or on a new one that is still connecting. `fresh`: not on
-  // one that may have died unnoticed (H2Conn::fresh). The call is to be sent in this turn.
+  // one that may have died unnoticed (H2Conn::fresh), rather on a new one. The call is to be sent
+  // in this turn.
   base::Result<Call*> acquire(Origin& origin, base::Nanos connect_timeout, bool fresh);
   // A connection that was dialled for HTTP/1.1, and speaks HTTP/2.
   void take(Origin& origin, Lane& lane);

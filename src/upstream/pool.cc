@@ -38,8 +38,7 @@ base::Result<Call*> Pool::call(Origin& origin, base::Nanos connect_timeout, bool
 
 base::Result<UpstreamConn*> Pool::acquire(Origin& origin, base::Nanos connect_timeout, bool fresh) {
   if (origin.warm_min_ != 0) warmer_.touch(base::limits::kSpareDelay);
-  UpstreamConn* idle = origin.idle_.front();
-  if (fresh && idle != nullptr && !idle->fresh()) idle = nullptr;
+  UpstreamConn* idle = fresh ? find_fresh(origin) : origin.idle_.front();
   if (idle != nullptr) {
     idle->idle_link.unlink();
     --origin.idle_count_;
@@ -55,6 +54,16 @@ base::Result<UpstreamConn*> Pool::acquire(Origin& origin, base::Nanos connect_ti
     return spare;
   }
   return dial(origin, connect_timeout);
+}
+
+// The youngest come first; used ones of the same age may stand before it.
+UpstreamConn* Pool::find_fresh(Origin& origin) {
+  UpstreamConn* conn = origin.idle_.front();
+  while (conn != nullptr && io_.now() - conn->idle_since < base::limits::kFreshFor) {
+    if (conn->fresh()) return conn;
+    conn = origin.idle_.after(*conn);
+  }
+  return nullptr;
 }
 
 base::Result<UpstreamConn*> Pool::dial(Origin& origin, base::Nanos connect_timeout) {

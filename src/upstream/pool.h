@@ -116,6 +116,7 @@ class Pool {
   void bury(UpstreamConn& conn);
 
  private:
+  UpstreamConn* find_fresh(Origin& origin);
   base::Result<UpstreamConn*> dial(Origin& origin, base::Nanos connect_timeout);
   void on_sweep();
   void schedule_sweep();

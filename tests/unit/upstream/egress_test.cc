@@ -40,10 +40,8 @@ TEST_CASE("an answer is asked for in absolute form, and nothing else of the requ
   const std::string head = "POST /v1/chat?x=1 HTTP/1.1\r\nHost: lab:9000\r\n\r\n{}";
   io::BlockPool blocks;
   for (const std::string credentials : {"", "joe:secret"}) {
-    const Egress egress({.proxy = "p:1",
-                         .target = "lab:9000",
-                         .credentials = credentials,
-                         .tunnels = false});
+    const Egress egress(
+        {.proxy = "p:1", .target = "lab:9000", .credentials = credentials, .tunnels = false});
     io::Slice rest = io::Slice::borrowed(head);
     const std::string line = text_of(egress.take_request_line(rest, blocks));
     const std::string field =

@@ -20,9 +20,10 @@ class Asker final : public upstream::AnswerOwner {
   void on_answer_head(const http::ResponseHead&, const http::Fields&, base::Bytes) override {}
   void on_answer_body(io::Slice) override {}
   void on_answer_end() override { ended = true; }
-  void on_answer_failed(base::Error) override {}
+  void on_answer_failed(base::Error) override { failed = true; }
 
   bool ended = false;
+  bool failed = false;
 };
 
 struct Bench : SimStage {
@@ -89,6 +90,33 @@ TEST_CASE("a fresh call shares a connection that is being made, never one that w
   CHECK(bench.pool.counters().reuses == 0);
   REQUIRE(bench.take().ok());
   CHECK(bench.pool.counters().reuses == 1);
+}
+
+TEST_CASE("a fresh call goes on one that has just said something, but not where one was refused") {
+  Bench bench;
+  REQUIRE(bench.take().ok());
+  bench.settle();
+  bench.server[0].send(h2::settings());
+  bench.settle();
+  REQUIRE(bench.take(true).ok());
+  CHECK(bench.pool.counters().connects == 1);
+  bench.run_for(base::limits::kFreshFor);
+  REQUIRE(bench.take(true).ok());  // silence proves nothing
+  CHECK(bench.pool.counters().connects == 2);
+  bench.settle();
+}
+
+TEST_CASE("a call that was refused is not asked again on the connection that refused it") {
+  constexpr std::uint32_t kRefused = 7;
+  Bench bench;
+  REQUIRE(bench.take().ok());
+  bench.settle();
+  bench.server[0].send(h2::settings() + h2::reset(1, kRefused));
+  REQUIRE(bench.run_until([&] { return bench.asker.failed; }));
+  bench.calls.clear();
+  REQUIRE(bench.take(true).ok());
+  CHECK(bench.pool.counters().connects == 2);
+  bench.settle();
 }
 
 TEST_CASE("no address is an error, one connection too many too") {

@@ -83,6 +83,21 @@ TEST_CASE("the connection used last is used first") {
   bench.answer(2);
 }
 
+TEST_CASE("a fresh connection is the unused spare that stands behind used ones") {
+  Bench bench;
+  Asker first;
+  bench.take(first);
+  CHECK(bench.pool.warm(bench.origin).count() == 1);
+  bench.settle();
+  bench.answer(0);
+  CHECK(bench.pool.counters().idle == 2);
+  Asker second;
+  UpstreamConn& conn = bench.take(second, true);
+  CHECK(bench.server.count() == 2);
+  CHECK(bench.server[1].has("ask\n"));
+  conn.cancel();
+}
+
 TEST_CASE("a fresh connection is never an idle one") {
   Bench bench;
   bench.fill(2);

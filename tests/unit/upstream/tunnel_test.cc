@@ -73,7 +73,8 @@ TEST_CASE("any 2xx opens the tunnel, whatever length it announces") {
 TEST_CASE("another status ends it, and is named beside the proxy, the credentials are not") {
   check("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", kProxy + "answered 403 to CONNECT");
   check("HTTP/1.1 502 Bad Gateway\r\n\r\n", kProxy + "answered 502 to CONNECT");
-  check("HTTP/1.1 302 Found\r\nLocation: http://login/\r\n\r\n", kProxy + "answered 302 to CONNECT");
+  check("HTTP/1.1 302 Found\r\nLocation: http://login/\r\n\r\n",
+        kProxy + "answered 302 to CONNECT");
   check("HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic\r\n\r\n",
         kProxy + "answered 407 to CONNECT: it wants a user and a password, or other ones");
   CHECK(outcome({"HTTP/1.1 407 No\r\nContent-Length: 9\r\n\r\n<html>..."}).find("canary") ==

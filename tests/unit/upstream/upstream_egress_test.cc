@@ -59,11 +59,10 @@ upstream::Endpoint at(unsigned host) {
 }
 
 std::shared_ptr<const upstream::Egress> by_proxy(bool tunnels) {
-  return std::make_shared<upstream::Egress>(
-      upstream::EgressOptions{.proxy = "proxy.corp:443",
-                              .target = "good.test:443",
-                              .credentials = "joe:secret",
-                              .tunnels = tunnels});
+  return std::make_shared<upstream::Egress>(upstream::EgressOptions{.proxy = "proxy.corp:443",
+                                                                    .target = "good.test:443",
+                                                                    .credentials = "joe:secret",
+                                                                    .tunnels = tunnels});
 }
 
 struct Stage : SimStage {
@@ -74,8 +73,7 @@ struct Stage : SimStage {
   UpstreamConn& ask(Asker& asker, bool fresh = false) {
     base::Result<UpstreamConn*> conn = pool.acquire(origin, 2 * kSecond, fresh);
     REQUIRE(conn.ok());
-    (*conn)->send(
-        asker, {io::Slice::borrowed(kHead), io::Slice::borrowed("body"), io::Slice{}});
+    (*conn)->send(asker, {io::Slice::borrowed(kHead), io::Slice::borrowed("body"), io::Slice{}});
     return **conn;
   }
 
@@ -93,9 +91,8 @@ struct Bench : Stage {
     origin.set_egress(by_proxy(true));
   }
   void answer(std::string_view text, std::size_t i = 0) {
-    REQUIRE(run_until([&] {
-      return server.guests.size() > i && server[i].heard.ends_with("body");
-    }));
+    REQUIRE(
+        run_until([&] { return server.guests.size() > i && server[i].heard.ends_with("body"); }));
     server[i].heard.clear();
     server[i].say(text);
     settle();
@@ -195,16 +192,20 @@ TEST_CASE("a proxy that hangs up on the question fails the try at once") {
   }
 }
 
-TEST_CASE("a proxy that is silent, or behind which nobody shakes hands, costs the connect timeout") {
+TEST_CASE(
+    "a proxy that is silent, or behind which nobody shakes hands, costs the connect timeout") {
   Bench bench;
-  SUBCASE("silent") { bench.server.silent = true; }
-  SUBCASE("cut in the middle of its answer") { bench.server.proxy_says = "HTTP/1.1 200 OK\r\n"; }
+  SUBCASE("silent") {
+    bench.server.silent = true;
+  }
+  SUBCASE("cut in the middle of its answer") {
+    bench.server.proxy_says = "HTTP/1.1 200 OK\r\n";
+  }
   SUBCASE("then silent") {
     Asker asker;
     bench.ask(asker);
-    REQUIRE(bench.run_until([&] {
-      return bench.server.guests.size() == 1 && bench.server[0].proxy_says.empty();
-    }));
+    REQUIRE(bench.run_until(
+        [&] { return bench.server.guests.size() == 1 && bench.server[0].proxy_says.empty(); }));
     bench.server[0].silent = true;
     CHECK(bench.run_until([&] { return asker.over(); }, 10 * kSecond));
     CHECK(asker.error.code == Errc::connect_timeout);
