@@ -139,9 +139,10 @@ void AttemptTotals::render_times(Exposition& out, const Names& names) const {
   for (const auto& [target, times] : times_.rows()) {
     out.histogram(Labels("target", names.text(target)), times->wait, kWaitBounds);
   }
-  out.family("headrace_upstream_acquire_seconds",
-             MetricType::histogram,
-             "From asking for an upstream connection to having it.");
+  out.family(
+      "headrace_upstream_acquire_seconds",
+      MetricType::histogram,
+      "From the loop turn that chose a target to the first byte of the request handed to send.");
   out.histogram(Labels("reused", "false"), acquire_new_, kAcquireBounds);
   out.histogram(Labels("reused", "true"), acquire_reused_, kAcquireBounds);
 }

@@ -10,10 +10,10 @@
 
 namespace headrace::upstream {
 
-// When a request reached the wire; 0: not yet. Written while it runs, so that it stays known
-// however it ends.
+// When a request reached the wire, by the clock and not by the turn; 0: not yet. Written while it
+// runs, so that it stays known however it ends.
 struct WireStamps {
-  base::Nanos connected = 0;
+  base::Nanos connected = 0;     // its first byte was handed to send
   base::Nanos request_sent = 0;  // its last byte was handed to the kernel
   base::Nanos tls_began = 0;     // the handshake that ended at `connected`; 0: plain, or reused
 };

@@ -151,7 +151,8 @@ bool H2Conn::begin(H2Call& call) {
   ++begun_;
   if (!call.reused_) pool_.owner().note_waited(call.since_);
   const base::Nanos tls_began = call.reused_ ? 0 : stream().connected_at();
-  call.owner_->wire = {io_.now(), ends ? io_.now() : 0, tls_began};
+  const base::Nanos now = io_.clock();  // within the turn: from the pool it takes microseconds
+  call.owner_->wire = {now, ends ? now : 0, tls_began};
   request.first.drop_front(head_bytes);
   if (!ends) {
     for (io::Slice* piece : {&request.first, &request.second, &request.third}) {
@@ -193,7 +194,7 @@ void H2Conn::on_sent() {
 }
 
 void H2Conn::on_h2_sent(http::H2Stream& stream) {
-  if (stream.sent()) of(stream).owner_->wire.request_sent = io_.now();
+  if (stream.sent()) of(stream).owner_->wire.request_sent = io_.clock();
 }
 
 void H2Conn::cancel(H2Call& call) {

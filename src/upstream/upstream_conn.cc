@@ -39,7 +39,8 @@ void UpstreamConn::send(AnswerOwner& owner, WireRequest request) {
 
 void UpstreamConn::flush_request() {
   net::Stream& stream = lane_->stream();
-  owner_->wire = {io_.now(), io_.now(), reused() ? 0 : stream.connected_at()};
+  const base::Nanos now = io_.clock();  // within the turn: from the pool it takes microseconds
+  owner_->wire = {now, now, reused() ? 0 : stream.connected_at()};
   if (asks_proxy()) {
     stream.send(origin_.egress()->take_request_line(request_.first, io_.blocks()));
   }
@@ -108,7 +109,7 @@ void UpstreamConn::on_sent() {
   if (lane_->stream().queued_bytes() != 0) {
     owner_->wire.request_sent = 0;
   } else if (owner_->wire.request_sent == 0) {
-    owner_->wire.request_sent = io_.now();
+    owner_->wire.request_sent = io_.clock();
   }
 }
 

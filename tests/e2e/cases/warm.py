@@ -24,7 +24,11 @@ def first(scene):
         gateway.wait_metric("headrace_upstream_connections", 1, state="idle")
         for _ in range(3):
             equal(scene.ask(gateway).status, 200, "the status")
-        equal(gateway.metrics().required("headrace_upstream_waits_total"), 0, "requests that waited for a connection")
+        metrics = gateway.metrics()
+        equal(metrics.required("headrace_upstream_waits_total"), 0, "requests that waited for a connection")
+        equal(metrics.required("headrace_upstream_acquire_seconds_count", reused="true"), 3, "connections that were there")
+        took = metrics.required("headrace_upstream_acquire_seconds_sum", reused="true")
+        require(0 < took < 1, f"taking them took {took} s, which is something and little")
 
 
 @case("the targets that only stand in are warm too")
