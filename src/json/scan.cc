@@ -56,9 +56,7 @@ class Cursor {
   bool at_end() const { return next_ == end_; }
 
   void skip_blanks() {
-    while (next_ != end_ && (*next_ == ' ' || *next_ == '\n' || *next_ == '\r' || *next_ == '\t')) {
-      ++next_;
-    }
+    while (next_ != end_ && is_space(*next_)) ++next_;
   }
 
   // Takes `c` if it is next.
@@ -178,10 +176,14 @@ class Cursor {
   }
 
   bool literal(Bytes word) {
-    for (const char c : word) {
-      if (!take(c)) return fail(Fault::syntax);
+    if (Bytes(next_, static_cast<std::size_t>(end_ - next_)).starts_with(word)) {
+      next_ += word.size();
+      return true;
     }
-    return true;
+    for (const char c : word) {
+      if (!take(c)) break;  // to the byte at fault
+    }
+    return fail(Fault::syntax);
   }
 
   bool digits() {
@@ -260,7 +262,7 @@ class Finder {
     Bytes name = quoted.substr(1, quoted.size() - 2);
     if (escaped) name = unescape(quoted, scratch).value_or(Bytes{});
     std::size_t i = 0;
-    while (i < keys_.size() && keys_[i] != name) ++i;
+    while (i < keys_.size() && !same_name(keys_[i], name)) ++i;
     return i;
   }
 

@@ -14,6 +14,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <span>
 
@@ -82,5 +83,18 @@ class ArrayWalk {
  private:
   Bytes rest_;
 };
+
+// -- looked at for every value
+
+constexpr bool is_space(char c) {
+  return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
+// Most names differ in size or in their first byte: those need no call.
+inline bool same_name(Bytes left, Bytes right) {
+  if (left.size() != right.size()) return false;
+  return left.empty() || (left.front() == right.front() &&
+                          std::memcmp(left.data(), right.data(), left.size()) == 0);
+}
 
 }  // namespace headrace::json

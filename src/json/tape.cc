@@ -11,10 +11,6 @@ namespace {
 
 constexpr std::uint32_t kObjectLevel = 1u << 31;
 
-bool blank(char c) {
-  return c == ' ' || c == '\n' || c == '\r' || c == '\t';
-}
-
 bool is_short_escape(char letter) {
   switch (letter) {
     case '"':
@@ -65,7 +61,7 @@ class TapeWriter {
     return false;
   }
   void skip_blanks() {
-    while (next_ != end_ && blank(*next_)) ++next_;
+    while (next_ != end_ && is_space(*next_)) ++next_;
   }
   bool take(char c) {
     if (next_ == end_ || *next_ != c) return false;
@@ -186,9 +182,13 @@ class TapeWriter {
   bool literal(Bytes word) {
     if (!has_room()) return false;
     const char* const first = next_;
-    for (const char c : word) {
-      if (!take(c)) return fail(Fault::syntax);
+    if (!Bytes(next_, static_cast<std::size_t>(end_ - next_)).starts_with(word)) {
+      for (const char c : word) {
+        if (!take(c)) break;  // to the byte at fault
+      }
+      return fail(Fault::syntax);
     }
+    next_ += word.size();
     put(first, 0);
     return true;
   }

@@ -128,13 +128,6 @@ std::array<Value, Names.size()> pick(Value object);
 
 // -- looked at for every value
 
-// Most names differ in size or in their first byte: those need no call.
-inline bool same_name(Bytes left, Bytes right) {
-  if (left.size() != right.size()) return false;
-  return left.empty() || (left.front() == right.front() &&
-                          std::memcmp(left.data(), right.data(), left.size()) == 0);
-}
-
 inline Type Value::type() const {
   if (!found()) return Type::absent;
   switch (front()) {
