@@ -20,9 +20,10 @@ class Asker final : public upstream::AnswerOwner {
   void on_answer_head(const http::ResponseHead&, const http::Fields&, base::Bytes) override {}
   void on_answer_body(io::Slice) override {}
   void on_answer_end() override { ended = true; }
-  void on_answer_failed(base::Error) override {}
+  void on_answer_failed(base::Error why) override { error = why; }
 
   bool ended = false;
+  base::Error error;
 };
 
 struct Bench : SimStage {
@@ -89,6 +90,32 @@ TEST_CASE("a fresh call shares a connection that is being made, never one that w
   CHECK(bench.pool.counters().reuses == 0);
   REQUIRE(bench.take().ok());
   CHECK(bench.pool.counters().reuses == 1);
+}
+
+TEST_CASE("whoever joins a connection that still connects waits as long as he asked to, not less") {
+  Bench bench;
+  bench.server.set_mode(sim::SimListenerPeer::Mode::black_hole);
+  Asker hasty;
+  Asker patient;
+  const auto ask = [&](Asker& asker, base::Nanos patience) {
+    base::Result<upstream::Call*> call = bench.pool.call(bench.origin, patience, false);
+    REQUIRE(call.ok());
+    (*call)->send(asker, {bench.io.blocks().copy_of("GET / HTTP/1.1\r\nhost: h\r\n\r\n"), {}, {}});
+  };
+  SUBCASE("the hasty one first") {
+    ask(hasty, kSecond / 10);
+    ask(patient, kSecond);
+  }
+  SUBCASE("the patient one first") {
+    ask(patient, kSecond);
+    ask(hasty, kSecond / 10);
+  }
+  CHECK(bench.pool.counters().connects == 1);
+  bench.run_for(kSecond / 5);
+  CHECK(hasty.error.code == base::Errc::connect_timeout);
+  CHECK(patient.error.code == base::Errc::ok);
+  bench.run_for(kSecond);
+  CHECK(patient.error.code == base::Errc::connect_timeout);
 }
 
 TEST_CASE("no address is an error, one connection too many too") {
