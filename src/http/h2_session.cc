@@ -500,7 +500,9 @@ nghttp2_option* H2Session::options() {
     nghttp2_option_set_no_closed_streams(table, 1);
     nghttp2_option_set_max_settings(table, limits::kH2Settings);
     nghttp2_option_set_max_outbound_ack(table, limits::kH2QueuedFrames);
-    nghttp2_option_set_max_continuations(table, limits::kH2Continuations);
+    // H2Counts counts frames. This counts how often the head of one goes on, which is once a byte
+    // where bytes come alone.
+    nghttp2_option_set_max_continuations(table, limits::kH2Continuations * kFrameHead);
     // H2Counts does this with a clock that is ours.
     nghttp2_option_set_stream_reset_rate_limit(table, UINT64_MAX, UINT64_MAX);
     return table;
