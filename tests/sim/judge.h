@@ -38,9 +38,9 @@ struct Tried {
   Nanos began() const { return record->start_ns + record->dispatched_ns; }
   Nanos ended() const { return record->start_ns + record->settled_ns; }
   Errc code() const { return Errc{record->error}; }
-  // It went over a used connection that had ended by then, and nobody saw anything of it.
-  bool was_stale() const;
+  bool stale = false;  // asked in vain: it may be asked again, once, and nobody need know
 };
+enum class Stale : std::uint8_t { no, maybe, yes };
 
 // What a failure means for who is asked next, by the words of the table in the documents.
 enum class Meaning : std::uint8_t { none, request, credential, pair, limited, target, ours };
@@ -79,6 +79,12 @@ class Judge {
   void judge_record(const Record& record, const RequestRecords& of, const RequestPlan* plan);
   bool is_justified(const Record& record, const Tried& last, const RequestPlan* plan);
   bool is_upstream_justified(Errc code, const Tried& tried);
+  // -- oracle_h2.cc
+  Stale h2_stale_of(const Tried& tried, bool broke) const;
+  bool is_h2_justified(Errc code, const Tried& tried) const;
+  void judge_refused(const RequestRecords& of, const RequestPlan& plan);
+  void judge_h2(const Provider& provider);
+  void judge_cancel(const Serving& serving);
   // -- oracle_content.cc
   void judge_translated(const Case& c);
   void judge_whole(const Case& c, const Understood& heard);
@@ -91,6 +97,8 @@ class Judge {
 
   // -- oracle_attempts.cc
   void match_servings();
+  void settle_stale(Attempts& attempts) const;
+  Stale stale_of(const Tried& tried) const;
   const Tried* tried_at(Attempts& attempts, const Serving& serving) const;
   void judge_attempts(const RequestRecords& of, const RequestPlan& plan);
   void judge_next(const Attempts& attempts, std::size_t next, std::size_t last_wait, bool& waited);

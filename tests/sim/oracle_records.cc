@@ -115,6 +115,7 @@ bool Judge::is_justified(const Record& record, const Tried& last, const RequestP
 bool Judge::is_upstream_justified(Errc code, const Tried& tried) {
   const bool resets = scenario_.faults.reset > 0;
   const std::size_t provider = tried.record->provider;
+  if (world_.provider(provider).plan().h2) return is_h2_justified(code, tried);
   const bool stale = world_.provider(provider).ends != 0 || has_strays(provider);
   if (tried.serving == nullptr) {
     return (code == Errc::upstream_closed && stale) ||
@@ -146,6 +147,7 @@ bool Judge::is_upstream_justified(Errc code, const Tried& tried) {
 // Bytes behind a whole answer that come only when the next request is on its way look like its
 // answer.
 bool Judge::has_strays(std::size_t provider) const {
+  if (world_.provider(provider).plan().h2) return false;
   const auto& servings = world_.provider(provider).servings;
   return std::any_of(servings.begin(), servings.end(), [](const auto& serving) {
     return serving->answer.fault == Fault::extra_bytes;
@@ -154,9 +156,10 @@ bool Judge::has_strays(std::size_t provider) const {
 
 // A connection that brought bytes behind a whole answer is not used again.
 void Judge::judge_reuse(const Provider& provider) {
-  std::map<const ProviderPeer*, const Serving*> last;  // looked up only
+  if (provider.plan().h2) return;
+  std::map<const ProviderConn*, const Serving*> last;  // looked up only
   for (const auto& serving : provider.servings) {
-    const ProviderPeer& peer = *serving->peer;
+    const ProviderConn& peer = *serving->peer;
     const Serving* before = std::exchange(last[&peer], serving.get());
     if (before == nullptr || before->answer.fault != Fault::extra_bytes) continue;
     const AnswerPlan& plan = before->answer;
@@ -169,7 +172,10 @@ void Judge::judge_reuse(const Provider& provider) {
 }
 
 void Judge::judge_servings() {
-  for (std::size_t i = 0; i < scenario_.providers.size(); ++i) judge_reuse(world_.provider(i));
+  for (std::size_t i = 0; i < scenario_.providers.size(); ++i) {
+    judge_reuse(world_.provider(i));
+    judge_h2(world_.provider(i));
+  }
 }
 
 }  // namespace headrace::sim

@@ -308,18 +308,18 @@ void make_slow(Prng& dice, RequestPlan& plan, RequestOptions options) {
 
 }  // namespace
 
-AnswerPlan RequestPlan::answer(std::uint64_t attempt, api::Family provider) const {
+AnswerPlan RequestPlan::answer(std::uint64_t attempt, api::Family provider, bool h2) const {
   Prng dice(answers_seed + attempt * 0x9e3779b97f4a7c15ULL);
   AnswerOptions options = answers;
   options.attempt = attempt;
   options.family = provider;
+  options.h2 = h2;
   options.strips_usage = !wants_usage && provider == api::Family::openai;
   if (dice.chance(fault)) {
     // Refusals are a world of their own.
+    const auto faults = h2 ? static_cast<std::uint64_t>(Fault::kCount) : kHttp1Faults;
     options.fault =
-        dice.chance(0.3)
-            ? Fault::error_status
-            : static_cast<Fault>(1 + dice.below(static_cast<std::uint64_t>(Fault::kCount) - 1));
+        dice.chance(0.3) ? Fault::error_status : static_cast<Fault>(1 + dice.below(faults - 1));
   }
   return make_answer(dice, options);
 }

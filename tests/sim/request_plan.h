@@ -76,7 +76,7 @@ struct RequestPlan {
   std::vector<AnswerPlan::Pause> pauses;  // while it is sent
 
   // What the provider says that sees this request as its `attempt`th, over all providers.
-  AnswerPlan answer(std::uint64_t attempt, api::Family provider) const;
+  AnswerPlan answer(std::uint64_t attempt, api::Family provider, bool h2) const;
   // The body as a provider of the client's family must see it; `model` empty: under the same name.
   std::string body_for(const std::string& model) const;
   bool may_ask() const { return auth <= Auth::brought; }

@@ -74,12 +74,14 @@ void choose_pools(Prng& dice, Scenario& scenario, const Scale& scale) {
 void choose_providers(Prng& dice, Scenario& scenario) {
   const std::uint64_t providers = dice.between(1, 4);
   const double foreign = dice.chance(0.5) ? 0.0 : dice.unit();
+  const double h2 = dice.chance(0.6) ? 0.0 : 0.3 + dice.unit();
   scenario.routes = dice.between(1, 3);
   for (std::size_t i = 0; i < providers; ++i) {
     ProviderPlan plan;
     plan.index = i;
     if (dice.chance(foreign)) plan.family = api::Family::anthropic;
     plan.takes_client_key = dice.chance(0.5);
+    plan.h2 = dice.chance(h2);
     const std::uint64_t credentials = dice.chance(0.5) ? 1 : dice.between(2, 3);
     for (std::uint64_t k = 0; k < credentials; ++k)
       plan.credentials.push_back(static_cast<std::uint32_t>(dice.between(1, 5)));
@@ -103,6 +105,7 @@ config::Provider make_provider(const ProviderPlan& plan) {
         {"c" + std::to_string(i), Provider::key_of(index, i), plan.credentials[i]});
   }
   provider.is_private = true;
+  if (plan.h2) provider.http = config::HttpVersion::h2c;
   provider.dialect = plan.family == api::Family::openai ? "openai" : "anthropic";
   provider.takes_client_key = plan.takes_client_key;
   provider.addresses.push_back(Provider::address_of(index));
@@ -321,7 +324,8 @@ std::string Scenario::describe() const {
   for (const ProviderPlan& provider : providers) {
     text += "  provider " + std::to_string(provider.index) +
             (provider.family == api::Family::openai ? ": openai, " : ": anthropic, ") +
-            std::to_string(provider.credentials.size()) + " credentials\n";
+            (provider.h2 ? "HTTP/2, " : "") + std::to_string(provider.credentials.size()) +
+            " credentials\n";
   }
   for (const KeyPlan& key : keys) {
     text += "  key " + key.name + ": " + std::to_string(key.requests) + " requests, " +

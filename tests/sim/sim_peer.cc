@@ -142,6 +142,14 @@ std::uint64_t SimPeer::bytes_read() const {
   return end_ == nullptr || end_->worker_read.empty() ? 0 : end_->worker_read.back().offset;
 }
 
+std::uint64_t SimPeer::bytes_read_by(std::uint64_t turn) const {
+  if (end_ == nullptr) return 0;
+  const auto& marks = end_->worker_read;
+  const auto behind = std::partition_point(
+      marks.begin(), marks.end(), [&](const SimEnd::Mark& mark) { return mark.turn <= turn; });
+  return behind == marks.begin() ? 0 : (behind - 1)->offset;
+}
+
 SimListenerPeer::SimListenerPeer(SimNet& net, const sockaddr_storage& address) : net_(net) {
   net_.listen(address, *this);
 }

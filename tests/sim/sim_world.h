@@ -86,7 +86,7 @@ class SimWorld {
   std::size_t clients_served() const;
   bool all_quiet() const;
   void check_turn();
-  void check_serving(const Serving& serving);
+  void check_serving(Serving& serving);
   void add_rules(const config::Snapshot& snapshot);
   void free_rules();
   bool clients_done() const;
