@@ -106,7 +106,7 @@ void choose_h2_end(Prng& dice, AnswerPlan& plan) {
     case Fault::bad_chunk:
       plan.cut = dice.below(plan.wire.size() + 1);
       plan.ending = Ending::breach;
-      plan.broken_http = true;
+      plan.broken_http = plan.cut < plan.wire.size();
       return;
     case Fault::early:  // whole, and the rest of the request is not wanted
       plan.ending = dice.chance(0.5) ? Ending::stream_reset : Ending::keep;

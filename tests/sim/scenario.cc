@@ -82,6 +82,8 @@ void choose_providers(Prng& dice, Scenario& scenario) {
     if (dice.chance(foreign)) plan.family = api::Family::anthropic;
     plan.takes_client_key = dice.chance(0.5);
     plan.h2 = dice.chance(h2);
+    if (dice.chance(plan.h2 ? 0.3 : 0.1))
+      plan.warm_min = static_cast<std::uint32_t>(dice.between(1, 2));
     const std::uint64_t credentials = dice.chance(0.5) ? 1 : dice.between(2, 3);
     for (std::uint64_t k = 0; k < credentials; ++k)
       plan.credentials.push_back(static_cast<std::uint32_t>(dice.between(1, 5)));
@@ -105,6 +107,7 @@ config::Provider make_provider(const ProviderPlan& plan) {
         {"c" + std::to_string(i), Provider::key_of(index, i), plan.credentials[i]});
   }
   provider.is_private = true;
+  provider.warm_min = plan.warm_min;
   if (plan.h2) provider.http = config::HttpVersion::h2c;
   provider.dialect = plan.family == api::Family::openai ? "openai" : "anthropic";
   provider.takes_client_key = plan.takes_client_key;

@@ -31,6 +31,7 @@ struct ProviderPlan {
   std::vector<std::string> models;  // by route: the name it is asked under; empty: as it came
   bool takes_client_key = false;
   bool h2 = false;  // it speaks HTTP/2, and nothing else
+  std::uint32_t warm_min = 0;
 };
 
 // One request that reached a provider: one attempt, seen from the other side.
