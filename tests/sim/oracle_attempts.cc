@@ -147,8 +147,10 @@ void Judge::match_servings() {
     if (of.requests.size() != 1) continue;
     const RequestPlan* plan = plan_of(of.requests.front());
     if (plan == nullptr) continue;
-    for (const Serving* serving : world_.servings_of(plan->id)) {
-      if (tried_at(attempts, *serving) == nullptr)
+    for (Serving* serving : world_.servings_of(plan->id)) {
+      const Tried* tried = tried_at(attempts, *serving);
+      if (tried != nullptr) serving->over_turn = world_.turn_at(*plan, tried->ended());
+      if (tried == nullptr)
         verdict_.fail("request %llu: a provider saw an attempt that is not on record",
                       number(plan->id));
     }

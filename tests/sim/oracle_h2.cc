@@ -1,8 +1,35 @@
 // What holds of HTTP/2 alone: what is refused unseen is asked again, a client that goes is told by
 // RST_STREAM in the same turn, and which failures have a cause in a connection that others share.
+#include "h2_client.h"
 #include "judge.h"
 
 namespace headrace::sim {
+
+// A client over HTTP/2: every stream for itself.
+void Judge::judge_h2_client(const ClientPeer& peer) {
+  const auto& client = static_cast<const H2ClientPeer&>(peer);
+  const auto answers = client.answers();
+  const bool full = scenario_.clients_max < scenario_.clients.size();
+  if (client.goaway_code() != h2::kNoError && !full)
+    verdict_.fail("a well-behaved client was told GOAWAY with code %u", client.goaway_code());
+  if (client.turned_away() && !full) verdict_.fail("a client was turned away from an empty house");
+  tally_.turned_away += client.turned_away() ? 1 : 0;
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    const RequestPlan& plan = client.plan().requests[i];
+    if (answers[i] != nullptr) {
+      ++tally_.h2_answers;
+      judge_answer(client, i, *answers[i]);
+      continue;
+    }
+    const bool told = client.was_refused(i) || client.told_to_go() || client.turned_away();
+    const bool stays = !client.left_request(i) && !client_may_break(client) && !client.refused();
+    if (!stays || told || world_.draining() || !client.begun(i)) continue;
+    ++tally_.unanswered;
+    // Who gives no window, or takes no bytes, may ask in vain.
+    if (client.reading_of(i) == ClientPlan::Reading::normal)
+      verdict_.fail("request %llu was never answered", number(plan.id));
+  }
+}
 
 // Whether a call was on the wire yet, or what of its connection it learned first, cannot always be
 // told from outside. That the provider refused it, and that this arrived, can.
@@ -44,7 +71,7 @@ bool Judge::is_h2_justified(Errc code, const Tried& tried) const {
     case Errc::upstream_redirect:
       return answer.fault == Fault::redirect;
     case Errc::upstream_status:
-      if (answer.stream) return answer.has_failure(read);
+      if (answer.stream) return answer.has_failure(read) || breaks_in_end(answer, read);
       return answer.said != 0 && read == answer.whole_payload();
     case Errc::upstream_truncated:
       return answer.stream && !answer.has_stream_end(read);

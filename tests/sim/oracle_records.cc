@@ -58,9 +58,10 @@ void Judge::judge_record(const Record& record, const RequestRecords& of, const R
   if (gone && record.status != 499)
     verdict_.fail("request %llu: a client that left, status %d", id, record.status);
   const Nanos total = plan == nullptr ? 0 : snapshot.routes[plan->route].total_timeout;
-  const Nanos reading = longest_reading() +
-                        static_cast<Nanos>(record.bytes_in) * base::kMillisecond +
-                        2 * base::kSecond;
+  // What came of a body that never ended is not on record.
+  const std::uint64_t body = code == Errc::request_timeout ? longest_body() : record.bytes_in;
+  const Nanos reading =
+      longest_reading() + static_cast<Nanos>(body) * base::kMillisecond + 2 * base::kSecond;
   if (record.settled_ns > std::max(total, reading) + kSlack) {
     verdict_.fail("request %llu: over %.3f s after it began",
                   id,
@@ -75,9 +76,9 @@ bool Judge::is_justified(const Record& record, const Tried& last, const RequestP
   const Errc code{record.error};
   switch (code) {
     case Errc::client_closed:
-      return plan == nullptr || may_have_gone(client_of(*plan));
+      return plan == nullptr || may_have_gone(client_of(*plan), *plan);
     case Errc::client_stalled:
-      return plan == nullptr || client_of(*plan).plan().reading == ClientPlan::Reading::stalls;
+      return plan == nullptr || may_stall(client_of(*plan), *plan);
     case Errc::request_timeout:
       return record.settled_ns >= shortest_reading();
     case Errc::draining:
@@ -135,7 +136,7 @@ bool Judge::is_upstream_justified(Errc code, const Tried& tried) {
     case Errc::upstream_redirect:
       return answer.fault == Fault::redirect;
     case Errc::upstream_status:
-      if (answer.stream) return answer.has_failure(read);
+      if (answer.stream) return answer.has_failure(read) || breaks_in_end(answer, read);
       return answer.said != 0 && read == answer.whole_payload();
     case Errc::upstream_truncated:
       return answer.stream && !answer.has_stream_end(read);

@@ -228,6 +228,29 @@ void choose_manners(Prng& dice, ClientPlan& plan) {
   }
 }
 
+// The connection is read; what a stream gives is window, or none.
+void choose_streams(Prng& dice, ClientPlan& plan) {
+  if (plan.leaving == ClientPlan::Leaving::half_close) plan.leaving = ClientPlan::Leaving::at_end;
+  if (plan.reading == ClientPlan::Reading::stalls) plan.reading = ClientPlan::Reading::normal;
+  if (dice.chance(0.5)) plan.window = static_cast<std::uint32_t>(dice.between(200, 3000));
+  const double spread = dice.chance(0.5) ? 1.0 : 50.0;
+  for (std::size_t i = 0; i < plan.requests.size(); ++i) {
+    ClientPlan::Stream stream;
+    stream.start_after = static_cast<Nanos>(dice.unit() * spread * kMillisecond);
+    const std::uint64_t reading = dice.below(10);
+    if (reading < 2) {
+      stream.reading = ClientPlan::Reading::stalls;
+      stream.give_after = between(dice, 10 * kMillisecond, 60 * kSecond);
+    } else if (reading < 4) {
+      stream.reading = ClientPlan::Reading::slow;
+      stream.give_after = between(dice, 100 * kMicrosecond, 20 * kMillisecond);
+    }
+    if (dice.chance(0.15)) stream.cancel_after = dice.below(dice.chance(0.5) ? 10 : 3000);
+    if (dice.chance(0.1)) stream.head_piece = 1 + dice.below(60);
+    plan.streams.push_back(stream);
+  }
+}
+
 void choose_clients(Prng& dice, Scenario& scenario, const Scale& scale) {
   RequestOptions options;
   options.routes = scenario.routes;
@@ -241,6 +264,7 @@ void choose_clients(Prng& dice, Scenario& scenario, const Scale& scale) {
   options.answer_max = scale.answer;
   options.events_max = scale.events;
   // Some seeds go on for longer than a minute, for what is counted by the minute.
+  const double h2 = dice.chance(0.6) ? 0.0 : 0.3 + dice.unit();
   const bool long_run = !scenario.keys.empty() && dice.chance(0.15);
   const std::uint64_t clients = dice.between(1, scale.clients);
   for (std::uint64_t i = 0; i < clients; ++i) {
@@ -248,11 +272,13 @@ void choose_clients(Prng& dice, Scenario& scenario, const Scale& scale) {
     plan.worker = dice.below(scenario.workers);
     choose_manners(dice, plan);
     if (long_run) plan.start_after = between(dice, 0, 150 * kSecond);
+    plan.h2 = options.h2 = dice.chance(h2);
     const std::uint64_t requests = dice.between(1, scale.requests);
     for (std::uint64_t k = 0; k < requests; ++k) {
       ++options.id;
       plan.requests.push_back(make_request(dice, options));
     }
+    if (plan.h2) choose_streams(dice, plan);
     scenario.clients.push_back(std::move(plan));
   }
 }
@@ -343,7 +369,8 @@ std::string Scenario::describe() const {
     text += "  client " + std::to_string(i) + ": reading " +
             std::to_string(static_cast<int>(client.reading)) + ", leaving " +
             std::to_string(static_cast<int>(client.leaving)) +
-            (client.pipelined ? ", pipelined" : "") + "\n";
+            (client.pipelined ? ", pipelined" : "") +
+            (client.h2 ? ", HTTP/2 with windows of " + std::to_string(client.window) : "") + "\n";
     for (const RequestPlan& request : client.requests) {
       text += "    request " + std::to_string(request.id) + ": kind " +
               std::to_string(static_cast<int>(request.kind)) + ", " +

@@ -81,6 +81,7 @@ void print_tally() {
   print("refused by a limit", tally.limited);
   print("servings over HTTP/2", tally.h2_servings);
   print("refused unseen", tally.h2_refused);
+  print("answers over HTTP/2", tally.h2_answers);
   print("cancelled streams", tally.h2_cancels);
   print("events", tally.events);
   print("events behind a busy socket", tally.events_behind_busy);

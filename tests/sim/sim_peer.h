@@ -55,8 +55,6 @@ class SimPeer : private SimEndUser {
   std::uint64_t bytes_read() const;
   // And until the end of that turn.
   std::uint64_t bytes_read_by(std::uint64_t turn) const;
-  // No bytes for this peer ever had to wait.
-  bool never_busy() const { return end_ == nullptr || end_->worker_busy.empty(); }
   // The worker has closed its end.
   bool worker_gone() const { return connected_ && end_->other().closed(); }
   std::uint64_t turn_gone() const { return worker_gone() ? end_->other().closed_turn : 0; }

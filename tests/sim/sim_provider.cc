@@ -13,19 +13,18 @@ namespace headrace::sim {
 
 std::uint64_t Serving::bytes_read() const {
   if (answer.h2) {
-    const bool enough = text->reset_by_them;
-    const std::uint64_t read =
-        enough ? peer->bytes_read_by(peer->turn_offered(text->reset_at)) : peer->bytes_read();
-    return payload_within(placed, read);
+    const std::uint64_t last = over_turn != 0        ? over_turn
+                               : text->reset_by_them ? peer->turn_offered(text->reset_at)
+                                                     : 0;
+    return payload_within(placed, last == 0 ? peer->bytes_read() : peer->bytes_read_by(last));
   }
   const std::uint64_t read = peer->bytes_read();
   return read <= answer_begin ? 0 : std::min(read - answer_begin, answer.cut);
 }
 
 std::uint64_t Serving::bytes_due() const {
-  if (!answer.h2 || !text->reset_by_them) return bytes_read();
-  if (!peer->never_busy()) return 0;
-  return payload_within(placed, peer->bytes_read_by(peer->turn_offered(text->reset_at) - 1));
+  if (!answer.h2 || over_turn == 0) return bytes_read();
+  return payload_within(placed, peer->bytes_read_by(over_turn - 1));
 }
 
 std::uint64_t Serving::turn_read(std::uint64_t offset) const {

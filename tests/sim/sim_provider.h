@@ -50,12 +50,13 @@ struct Serving {
   const H2StreamText* text = nullptr;
   bool refused = false;           // the provider said that it did nothing
   std::uint64_t verdict_at = 0;   // where the last byte of that stands, or of another RST_STREAM
+  std::uint64_t over_turn = 0;    // the attempt ended in it, by its record
   std::uint64_t client_gone = 0;  // the turn in which that was seen while the answer was not over
 
   // Bytes of the answer that the worker was given, before it had enough of it.
   std::uint64_t bytes_read() const;
-  // The least of it that was the client's to have: what came in the turn of a cancel may have come
-  // behind it.
+  // The least of it that was the client's to have: what came in the attempt's last turn may have
+  // come behind its end.
   std::uint64_t bytes_due() const;
   // It was given the head of the answer, or any byte of it.
   bool heard() const { return bytes_read() > (answer.h2 ? answer.heads.size() - 1 : 0); }

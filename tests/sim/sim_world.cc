@@ -89,7 +89,7 @@ void SimWorld::add_rules(const config::Snapshot& snapshot) {
 
 void SimWorld::schedule() {
   for (const ClientPlan& plan : scenario_.clients) {
-    clients_.push_back(std::make_unique<ClientPeer>(net_, plan));
+    clients_.push_back(ClientPeer::make(net_, plan));
     net_.after(plan.start_after, [client = clients_.back().get(), worker = plan.worker] {
       client->start(gateway(worker));
     });
@@ -128,6 +128,12 @@ const std::vector<Serving*>& SimWorld::servings_of(std::uint64_t id) const {
   static const std::vector<Serving*> kNone;
   const auto found = servings_.find(id);
   return found == servings_.end() ? kNone : found->second;
+}
+
+std::uint64_t SimWorld::turn_at(const RequestPlan& plan, base::Nanos time) const {
+  const auto& times = nodes_[worker_of(plan.id)]->turn_times;
+  const auto behind = std::upper_bound(times.begin(), times.end(), time);
+  return static_cast<std::uint64_t>(behind - times.begin()) - 1;
 }
 
 // -- the run
@@ -234,9 +240,10 @@ void SimWorld::check_serving(Serving& serving) {
   const std::size_t index = client_of_.at(serving.request->id);
   const ClientPeer& client = *clients_[index];
   const auto id = static_cast<unsigned long long>(serving.request->id);
+  const std::size_t request = client.index_of(*serving.request);
   const bool translated = serving.request->family != serving.answer.family;
   const bool lives_on =
-      client.worker_gone() && !serving.answer_over() && !serving.peer->worker_gone();
+      client.worker_gave_up(request) && !serving.answer_over() && !serving.peer->worker_gone();
   if (lives_on && serving.answer.h2) {  // whether it was told is seen when that arrives
     serving.client_gone = nodes_[worker_of(serving.request->id)]->turn_times.size() - 1;
   } else if (lives_on) {
@@ -249,11 +256,13 @@ void SimWorld::check_serving(Serving& serving) {
   constexpr std::uint64_t kBound = base::limits::kHoldBytes + base::limits::kPauseBytes +
                                    base::limits::kEventBytes + io::Socket::kOvershootBytes;
   const std::uint64_t most = kBound + 2 * scenario_.faults.window_max +
-                             (serving.answer.h2 ? base::limits::kH2StreamWindow : 0);
-  if (!translated && serving.bytes_read() > client.received() + most) {
-    verdict_.fail("request %llu: %llu bytes wait for the client",
-                  id,
-                  static_cast<unsigned long long>(serving.bytes_read() - client.received()));
+                             (serving.answer.h2 ? base::limits::kH2StreamWindow : 0) +
+                             (client.plan().h2 ? base::limits::kH2SendBytes : 0);
+  if (!translated && serving.bytes_read() > client.received_of(request) + most) {
+    verdict_.fail(
+        "request %llu: %llu bytes wait for the client",
+        id,
+        static_cast<unsigned long long>(serving.bytes_read() - client.received_of(request)));
   }
 }
 

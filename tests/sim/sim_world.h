@@ -46,6 +46,8 @@ class SimWorld {
   base::Nanos time_of(const RequestPlan& plan, std::uint64_t turn) const {
     return nodes_[worker_of(plan.id)]->turn_times.at(turn);
   }
+  // The last of its turns that began by then.
+  std::uint64_t turn_at(const RequestPlan& plan, base::Nanos time) const;
   // The attempts at a request that providers saw, in order.
   const std::vector<Serving*>& servings_of(std::uint64_t id) const;
   const std::map<std::string, RequestRecords>& records() const {
