@@ -197,7 +197,7 @@ void SimWorld::turn_one(Node& node) {
 }
 
 void SimWorld::drain_ring(Node& node) {
-  std::array<Record, 64> records;
+  std::array<Record, 4> records;
   while (const std::size_t count = node.ring.pop(records)) {
     for (std::size_t i = 0; i < count; ++i) {
       const Record& record = records[i];
