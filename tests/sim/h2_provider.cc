@@ -28,7 +28,7 @@ H2ProviderPeer::H2ProviderPeer(SimNet& net, Provider& provider)
     : ProviderConn(net),
       provider_(provider),
       dice_(provider.dice()),
-      manners_(H2Manners::draw(provider.dice())) {
+      manners_(provider.plan().calm ? H2Manners{} : H2Manners::draw(provider.dice())) {
   mute_ = !manners_.answers_pings;
   if (mute_) ++provider_.mutes;
 }
@@ -159,7 +159,11 @@ void H2ProviderPeer::begin_answer(Live& live) {
   serving.text = live.text;
   serving.credential = provider_.check_request(message, *serving.request);
   live.serving = &provider_.add_serving(std::move(serving));
-  play(live);
+  if (provider_.plan().thinks == 0) return play(live);
+  net().after(
+      provider_.plan().thinks / 2 +
+          static_cast<base::Nanos>(dice_.unit() * static_cast<double>(provider_.plan().thinks / 2)),
+      [this, &live] { play(live); });
 }
 
 // -- answers

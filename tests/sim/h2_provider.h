@@ -18,8 +18,8 @@ namespace headrace::sim {
 struct H2Manners {
   H2Terms terms;
   base::Nanos greets_after = 0;
-  base::Nanos returns_after = 0;  // window
-  std::uint32_t window_step = 0;  // so much at a time; 0: never any
+  base::Nanos returns_after = 0;            // window
+  std::uint32_t window_step = h2::kWindow;  // so much at a time; 0: never any
   bool answers_pings = true;
   double pings = 0;                    // before a piece of an answer
   double chatter = 0;                  // frames that mean nothing, likewise

@@ -59,7 +59,7 @@ void Judge::judge_record(const Record& record, const RequestRecords& of, const R
     verdict_.fail("request %llu: a client that left, status %d", id, record.status);
   const Nanos total = plan == nullptr ? 0 : snapshot.routes[plan->route].total_timeout;
   // What came of a body that never ended is not on record.
-  const std::uint64_t body = code == Errc::request_timeout ? longest_body() : record.bytes_in;
+  const std::uint64_t body = record.bytes_in == 0 ? longest_body() : record.bytes_in;
   const Nanos reading =
       longest_reading() + static_cast<Nanos>(body) * base::kMillisecond + 2 * base::kSecond;
   if (record.settled_ns > std::max(total, reading) + kSlack) {

@@ -81,6 +81,7 @@ void choose_providers(Prng& dice, Scenario& scenario) {
     plan.index = i;
     if (dice.chance(foreign)) plan.family = api::Family::anthropic;
     plan.takes_client_key = dice.chance(0.5);
+    if (dice.chance(0.1)) plan.idle_limit = between(dice, 20 * kMillisecond, 5 * kSecond);
     plan.h2 = dice.chance(h2);
     if (dice.chance(plan.h2 ? 0.3 : 0.1))
       plan.warm_min = static_cast<std::uint32_t>(dice.between(1, 2));
@@ -91,28 +92,6 @@ void choose_providers(Prng& dice, Scenario& scenario) {
       plan.models.push_back(dice.chance(0.3) ? "up-" + std::to_string(k) : "");
     scenario.providers.push_back(plan);
   }
-}
-
-config::Provider make_provider(const ProviderPlan& plan) {
-  const std::size_t index = plan.index;
-  config::Provider provider;
-  provider.name = "p" + std::to_string(index);
-  provider.scheme = "http";
-  provider.host = provider.authority = Provider::authority_of(index);
-  provider.base_url = "http://" + provider.host + "/v1";
-  provider.base_path = "/v1";
-  provider.api_key = Provider::key_of(index, 0);
-  for (std::size_t i = 0; i < plan.credentials.size(); ++i) {
-    provider.credentials.push_back(
-        {"c" + std::to_string(i), Provider::key_of(index, i), plan.credentials[i]});
-  }
-  provider.is_private = true;
-  provider.warm_min = plan.warm_min;
-  if (plan.h2) provider.http = config::HttpVersion::h2c;
-  provider.dialect = plan.family == api::Family::openai ? "openai" : "anthropic";
-  provider.takes_client_key = plan.takes_client_key;
-  provider.addresses.push_back(Provider::address_of(index));
-  return provider;
 }
 
 // Some of the providers in some order, by priority or by place; or one alone.
@@ -302,6 +281,28 @@ void choose_interference(Prng& dice, Scenario& scenario) {
 }
 
 }  // namespace
+
+config::Provider make_provider(const ProviderPlan& plan) {
+  const std::size_t index = plan.index;
+  config::Provider provider;
+  provider.name = "p" + std::to_string(index);
+  provider.scheme = "http";
+  provider.host = provider.authority = Provider::authority_of(index);
+  provider.base_url = "http://" + provider.host + "/v1";
+  provider.base_path = "/v1";
+  provider.api_key = Provider::key_of(index, 0);
+  for (std::size_t i = 0; i < plan.credentials.size(); ++i) {
+    provider.credentials.push_back(
+        {"c" + std::to_string(i), Provider::key_of(index, i), plan.credentials[i]});
+  }
+  provider.is_private = true;
+  provider.warm_min = plan.warm_min;
+  if (plan.h2) provider.http = config::HttpVersion::h2c;
+  provider.dialect = plan.family == api::Family::openai ? "openai" : "anthropic";
+  provider.takes_client_key = plan.takes_client_key;
+  provider.addresses.push_back(Provider::address_of(index));
+  return provider;
+}
 
 Scenario make_scenario(std::uint64_t seed) {
   Prng dice(seed * 2 + 1);

@@ -123,7 +123,19 @@ void ProviderPeer::end_answer() {
   look_for_request();
 }
 
+// Nobody asks: the connection ends.
+void ProviderPeer::watch_idleness() {
+  const base::Nanos limit = provider_.plan().idle_limit;
+  if (limit == 0) return;
+  net().after(limit, [this, generation = generation_] {
+    const bool idle = generation == generation_ && serving_ == nullptr && plan_ == nullptr;
+    if (idle && !finished() && !saw_reset() && !ended_by_script_) end(false);
+  });
+}
+
 void ProviderPeer::choose_fate() {
+  watch_idleness();
+  if (provider_.plan().calm) return;
   base::Prng& dice = provider_.dice();
   if (dice.chance(0.75)) return;
   if (dice.chance(0.5)) {

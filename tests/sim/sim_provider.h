@@ -32,6 +32,9 @@ struct ProviderPlan {
   bool takes_client_key = false;
   bool h2 = false;  // it speaks HTTP/2, and nothing else
   std::uint32_t warm_min = 0;
+  base::Nanos idle_limit = 0;  // then it ends a connection of HTTP/1.1; 0: it does not
+  base::Nanos thinks = 0;      // at most, before it answers (HTTP/2)
+  bool calm = false;           // nothing goes wrong but what the answers' plans say
 };
 
 // One request that reached a provider: one attempt, seen from the other side.
@@ -90,6 +93,7 @@ class ProviderPeer final : public ProviderConn {
  private:
   enum class Fate : std::uint8_t { lives, fin_at_next, reset_at_next };
 
+  void on_connected() override { watch_idleness(); }
   void on_bytes(std::string_view bytes) override;
   void on_eof() override;
   void look_for_request();
@@ -97,6 +101,7 @@ class ProviderPeer final : public ProviderConn {
   void play();
   void end_answer();
   void choose_fate();
+  void watch_idleness();
   void end(bool by_reset);
 
   Provider& provider_;

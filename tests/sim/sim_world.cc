@@ -337,7 +337,13 @@ void SimWorld::wind_down() {
   for (int i = 0; i < 100 && std::any_of(nodes_.begin(), nodes_.end(), noisy); ++i) {
     for (const auto& node : nodes_) turn_one(*node);
   }
-  for (const auto& node : nodes_) requests_begun_ += node->worker->shop().tally.requests;
+  for (const auto& node : nodes_) {
+    requests_begun_ += node->worker->shop().tally.requests;
+    const upstream::PoolCounters& counters = node->worker->shop().pool.counters();
+    pool_counters_.connects += counters.connects;
+    pool_counters_.reuses += counters.reuses;
+    pool_counters_.waits += counters.waits;
+  }
   check_rest();
 }
 

@@ -57,6 +57,8 @@ class SimWorld {
   // What a key has used, in the end.
   const policy::KeyLimits& limits_of(std::size_t key) const { return *key_limits_[key]; }
   base::Nanos now() const { return net_.now(); }
+  // Of all workers: what they say of connections to providers.
+  const upstream::PoolCounters& pool_counters() const { return pool_counters_; }
   // While there were clients; afterwards every run drains.
   bool draining() const { return scenario_.drain_at != 0; }
   // What became of everything, for people.
@@ -118,6 +120,7 @@ class SimWorld {
   std::uint64_t turns_ = 0;  // of all workers
   std::uint64_t requests_begun_ = 0;
   base::Nanos drained_at_ = 0;
+  upstream::PoolCounters pool_counters_;
 };
 
 }  // namespace headrace::sim
