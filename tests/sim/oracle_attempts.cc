@@ -178,7 +178,9 @@ Stale Judge::stale_of(const Tried& tried) const {
   const bool broke = code == Errc::upstream_closed || code == Errc::upstream_reset;
   if (world_.provider(tried.record->provider).plan().h2) return h2_stale_of(tried, broke);
   const bool reused = (tried.record->flags & record_flag::kReusedConnection) != 0;
-  return reused && broke ? Stale::yes : Stale::no;
+  if (!reused || !broke) return Stale::no;
+  // What came behind the answer before may have looked like the beginning of this one.
+  return has_strays(tried.record->provider) ? Stale::maybe : Stale::yes;
 }
 
 // The attempt during which the request's first byte left. Attempts follow one another, so only one
