@@ -82,6 +82,7 @@ void H2ProviderPeer::say_goaway(std::uint32_t code) {
   }
   text_.goaway(last, code);
   goaway_last_ = last;
+  ++provider_.refusals;  // of what was about to be asked
   goaway_at_ = sent();
   for (auto& [id, live] : lives_) {
     if (id <= last || live.played != 0) continue;

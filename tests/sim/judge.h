@@ -166,8 +166,9 @@ class Judge {
   }
   static bool may_stall(const ClientPeer& client, const RequestPlan& plan) {
     const ClientPlan::Reading reading = client.reading_of(client.index_of(plan));
+    // Over HTTP/2 a client that ended its half gives no more window.
     return reading == ClientPlan::Reading::stalls ||
-           (client.plan().h2 && reading == ClientPlan::Reading::slow);
+           (client.plan().h2 && (reading == ClientPlan::Reading::slow || client.left()));
   }
   bool client_may_break(const Case& c) const {
     return c.client->left_request(c.index()) || client_may_break(*c.client);

@@ -381,7 +381,11 @@ void Judge::judge_turns(const Case& c, std::uint64_t relayed) {
     ++tally_.events;
     if (offered == read) continue;
     ++tally_.events_behind_busy;
-    if (offered < read || !c.client->worker_busy(read)) {
+    // What is framed ahead of a busy socket is bounded: the rest waits where its kernel sees
+    // nothing.
+    const bool busy =
+        c.client->worker_busy(read) || (c.client->plan().h2 && c.client->worker_backed_up(read));
+    if (offered < read || !busy) {
       verdict_.fail("request %llu: the event that ends at %llu came in turn %llu and left in %llu",
                     number(c.plan->id),
                     number(event.end),

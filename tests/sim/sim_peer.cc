@@ -138,6 +138,17 @@ bool SimPeer::worker_busy(std::uint64_t turn) const {
          std::binary_search(end_->worker_busy.begin(), end_->worker_busy.end(), turn);
 }
 
+bool SimPeer::worker_backed_up(std::uint64_t turn) const {
+  if (end_ == nullptr) return false;
+  const auto& busy = end_->worker_busy;
+  const auto& offered = end_->worker_offered;
+  const auto last_busy = std::upper_bound(busy.begin(), busy.end(), turn);
+  const auto last_offer = std::partition_point(
+      offered.begin(), offered.end(), [&](const SimEnd::Mark& mark) { return mark.turn <= turn; });
+  if (last_busy == busy.begin() || last_offer == offered.begin()) return false;
+  return *(last_busy - 1) >= (last_offer - 1)->turn;
+}
+
 std::uint64_t SimPeer::bytes_read() const {
   return end_ == nullptr || end_->worker_read.empty() ? 0 : end_->worker_read.back().offset;
 }
