@@ -5,6 +5,13 @@
 
 namespace headrace::sim {
 
+namespace {
+
+// A connection that is left without a stream may end: by a timer, a turn or two later.
+constexpr std::uint64_t kCloseTurns = 3;
+
+}  // namespace
+
 // A client over HTTP/2: every stream for itself.
 void Judge::judge_h2_client(const ClientPeer& peer) {
   const auto& client = static_cast<const H2ClientPeer&>(peer);
@@ -106,7 +113,8 @@ void Judge::judge_cancel(const Serving& serving) {
   const auto id = number(serving.request->id);
   if (!text.reset_by_them) {
     // A connection that has no other stream may go with it, and before its last frame.
-    const bool closed = peer.turn_gone() != 0 && peer.turn_gone() <= serving.client_gone + 1;
+    const bool closed =
+        peer.turn_gone() != 0 && peer.turn_gone() <= serving.client_gone + kCloseTurns;
     const bool ended = closed || peer.ended_by_script() || peer.saw_reset() || peer.in_breach() ||
                        text.reset_by_us;
     if (!ended) verdict_.fail("request %llu: its client is gone, the provider never knew", id);
