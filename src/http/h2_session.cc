@@ -303,23 +303,34 @@ void H2Session::open(H2Stream& stream, std::int32_t id) {
 void H2Session::write(H2Stream& stream, io::Slice piece) {
   HEADRACE_ASSERT(stream.open() && !stream.out_finished);
   if (piece.empty()) return;
-  // Small pieces behind a closed window must not become many links.
-  if (stream.out.count() >= limits::kSendSegments && piece.size() <= limits::kSmallPieceBytes) {
-    io::Slice& last = stream.out.back();
-    if (last.buffer() != nullptr && last.buffer() != piece.buffer() &&
-        last.tailroom() >= piece.size()) {
-      base::write_bytes(last.data() + last.size(), piece.view());
-      stream.out.extend_back(piece.size());
-    } else {
-      io::Slice block = blocks_.take(limits::kSmallPieceBytes * 2);
-      base::write_bytes(block.data(), piece.view());
-      block.grow_back(piece.size());
-      stream.out.push(std::move(block), false);
-    }
+  // Small pieces behind a closed window must not become many links, nor keep the buffers that
+  // everybody receives into.
+  const bool crowded =
+      stream.out.count() >= limits::kSendSegments && piece.size() <= limits::kSmallPieceBytes;
+  const bool scarce = piece.buffer() != nullptr && piece.buffer()->home->scarce();
+  if (crowded || scarce) {
+    keep_copy(stream.out, piece);
   } else {
     stream.out.push(std::move(piece));
   }
   if (std::exchange(stream.deferred, false)) nghttp2_session_resume_data(session_, stream.id);
+}
+
+// In the free room behind the last piece where it fits, else in a block of its own.
+void H2Session::keep_copy(io::SliceQueue& queue, const io::Slice& piece) {
+  if (!queue.empty()) {
+    io::Slice& last = queue.back();
+    if (last.buffer() != nullptr && last.buffer() != piece.buffer() &&
+        last.tailroom() >= piece.size()) {
+      base::write_bytes(last.data() + last.size(), piece.view());
+      queue.extend_back(piece.size());
+      return;
+    }
+  }
+  io::Slice block = blocks_.take(std::max(piece.size(), limits::kSmallPieceBytes * 2));
+  base::write_bytes(block.data(), piece.view());
+  block.grow_back(piece.size());
+  queue.push(std::move(block), false);
 }
 
 void H2Session::finish(H2Stream& stream) {
@@ -500,7 +511,9 @@ nghttp2_option* H2Session::options() {
     nghttp2_option_set_no_closed_streams(table, 1);
     nghttp2_option_set_max_settings(table, limits::kH2Settings);
     nghttp2_option_set_max_outbound_ack(table, limits::kH2QueuedFrames);
-    nghttp2_option_set_max_continuations(table, limits::kH2Continuations);
+    // H2Counts counts frames. This counts how often the head of one goes on, which is once a byte
+    // where bytes come alone.
+    nghttp2_option_set_max_continuations(table, limits::kH2Continuations * kFrameHead);
     // H2Counts does this with a clock that is ours.
     nghttp2_option_set_stream_reset_rate_limit(table, UINT64_MAX, UINT64_MAX);
     return table;

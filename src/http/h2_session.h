@@ -166,6 +166,7 @@ class H2Session {
   void note_reset_sent(std::uint32_t code);
   void fail(H2Code code);
   void put_copy(Bytes bytes);
+  void keep_copy(io::SliceQueue& queue, const io::Slice& piece);
   void put_data(H2Stream& stream, Bytes frame_head, std::size_t bytes);
   std::ptrdiff_t next_data(H2Stream* stream, std::size_t most, std::uint32_t& flags);
 

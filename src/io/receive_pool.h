@@ -40,9 +40,7 @@ class ReceivePool : public BufferHome {
   std::size_t free_count() const { return free_count_; }
   std::size_t out() const { return total() - free_count_; }
 
-  // Little is left and the pool may not grow: holders should copy small pieces and give buffers
-  // back.
-  bool scarce() const { return total() >= options_.cap && free_count_ * 4 < total() + 4; }
+  bool scarce() const final { return total() >= options_.cap && free_count_ * 4 < total() + 4; }
   bool empty() const { return free_count_ == 0; }
 
   // A free buffer to receive into, or null when none is left (after an attempt to grow).

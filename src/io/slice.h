@@ -30,6 +30,9 @@ struct Buffer;
 class BufferHome {
  public:
   virtual void take_back(Buffer& buffer) = 0;
+  // Little is left, and there may be no more: who keeps slices should copy them and give the
+  // buffers back.
+  virtual bool scarce() const { return false; }
 
  protected:
   ~BufferHome() = default;

@@ -45,10 +45,11 @@ class H2Call final : public Call, private http::H2Stream, private AnswerOwner {
   H2Pool& pool_;
   Call* other_ = nullptr;
   AnswerOwner* owner_ = nullptr;
-  WireRequest request_;    // waits for the connection
-  base::Nanos since_ = 0;  // when it was sent
-  base::Error failure_{};  // told when it may be
-  bool begun_ = false;     // its head went to the session
+  WireRequest request_;         // waits for the connection
+  base::Nanos connect_by_ = 0;  // its own patience with a connection that still connects
+  base::Nanos since_ = 0;       // when it was sent
+  base::Error failure_{};       // told when it may be
+  bool begun_ = false;          // its head went to the session
   bool paused_ = false;
   bool reused_ = false;
   bool answer_started_ = false;

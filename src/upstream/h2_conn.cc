@@ -19,7 +19,11 @@ namespace {
 // A request that the server says it did not process may be asked again, elsewhere.
 base::Error error_of(H2Code code) {
   base::Error error = base::upstream_error(Errc::upstream_reset);
+#ifdef HEADRACE_CANARY
+  // A bug that the simulation must find (tests/sim): what was not looked at is not asked again.
+#else
   if (code == H2Code::refused_stream) error.retry = base::Retry::same_target;
+#endif
   if (code == H2Code::protocol_error) error.code = Errc::upstream_protocol;
   return error;
 }
@@ -59,9 +63,9 @@ void H2Conn::on_dialled(Lane& lane) {
 
 // Each goes on over HTTP/1.1: the first on the connection that has just come about.
 void H2Conn::hand_on_waiting() {
-  const base::Nanos time_left = std::max<base::Nanos>(dial_.deadline() - io_.now(), 1);
   while (H2Call* call = waiting_.pop_front()) {
     HEADRACE_ASSERT(call->owner_ != nullptr);
+    const base::Nanos time_left = std::max<base::Nanos>(call->connect_by_ - io_.now(), 1);
     base::Result<UpstreamConn*> other = pool_.owner().acquire(origin_, time_left, false);
     if (!other) {
       set_aside(*call, other.error());
@@ -122,11 +126,35 @@ void H2Conn::note_claimed() {
   if (std::exchange(is_spare_, false)) pool_.owner().warmer().note_spare_dialled();
 }
 
-void H2Conn::add(H2Call& call) {
+void H2Conn::add(H2Call& call, base::Nanos connect_by) {
   used_ = true;
+  call.connect_by_ = connect_by;
   waiting_.push_back(call);
   ++calls_;
   pool_.note(*this);
+  if (state_ != State::connecting) return;
+  if (connect_by > dial_.deadline()) dial_.move_deadline(connect_by);
+  arm_patience();
+}
+
+// The dial lasts as long as the most patient call; the others give up on their own.
+void H2Conn::arm_patience() {
+  base::Nanos due = dial_.deadline();
+  for (H2Call* call = waiting_.front(); call != nullptr; call = waiting_.after(*call)) {
+    due = std::min(due, call->connect_by_);
+  }
+  if (due < dial_.deadline()) io_.timers().schedule(timer_, due);
+}
+
+void H2Conn::give_up_impatient() {
+  H2Call* next = nullptr;
+  for (H2Call* call = waiting_.front(); call != nullptr; call = next) {
+    next = waiting_.after(*call);
+    if (call->connect_by_ > io_.now()) continue;
+    set_aside(*call, base::upstream_error(Errc::connect_timeout, ETIMEDOUT));
+  }
+  arm_patience();
+  tell_failed();
 }
 
 void H2Conn::start(H2Call& call) {
@@ -284,6 +312,7 @@ void H2Conn::arm_timer() {
 }
 
 void H2Conn::on_timer() {
+  if (state_ == State::connecting) return give_up_impatient();
   const base::Nanos now = io_.now();
   if (pinged_ && now - pinged_at_ >= limits::kH2PingTimeout) {
     fail(base::upstream_error(Errc::upstream_reset, ETIMEDOUT));

@@ -48,8 +48,9 @@ class H2Conn final : public io::SocketOwner, public http::H2ClientOwner, private
   bool fresh() const;
   // It has done enough: a successor is wanted.
   bool tired() const;
-  // A call of its own, to be sent in this turn. REQUIRES: room(), and a slot for it.
-  void add(H2Call& call);
+  // A call of its own, to be sent in this turn. While it still connects, no call waits for it
+  // beyond `connect_by`, and none less because another has less patience. REQUIRES: room().
+  void add(H2Call& call, base::Nanos connect_by);
   // Somebody wants it: it is no spare any more, even while it connects.
   void note_claimed();
   // No more calls; the end comes with the last one, now when there is none.
@@ -98,6 +99,8 @@ class H2Conn final : public io::SocketOwner, public http::H2ClientOwner, private
   void on_dialled(Lane& lane) override;
   void on_dial_failed(base::Error error) override;
   void use(Lane& lane);
+  void arm_patience();
+  void give_up_impatient();
   void hand_on_waiting();
   net::Stream& stream() { return lane_->stream(); }
   std::size_t free_streams() const;
@@ -122,7 +125,7 @@ class H2Conn final : public io::SocketOwner, public http::H2ClientOwner, private
   Origin& origin_;
   Dial dial_;
   Lane* lane_ = nullptr;  // while connected, and until that is closed
-  io::Timer timer_;       // the nearest of ping, idle end and age
+  io::Timer timer_;  // the nearest of ping, idle end and age; before, the end of a call's patience
   http::H2ClientSession session_;
   io::SliceQueue out_;
   CallList waiting_;  // not on the wire yet

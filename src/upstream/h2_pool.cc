@@ -31,7 +31,7 @@ base::Result<Call*> H2Pool::acquire(Origin& origin, base::Nanos connect_timeout,
   if (call == nullptr) return base::gateway_error(base::Errc::overloaded);
   ++(reused ? counters_.reuses : counters_.waits);
   chosen->note_claimed();
-  chosen->add(*call);
+  chosen->add(*call, io_.now() + connect_timeout);
   return call;
 }
 

@@ -176,7 +176,7 @@ void choose_end(Prng& dice, AnswerPlan& plan) {
     default:
       break;
   }
-  if (plan.ending == Ending::keep && dice.chance(0.15)) plan.ending = Ending::fin;
+  if (plan.ending == Ending::keep && !plan.h2 && dice.chance(0.15)) plan.ending = Ending::fin;
   if (!plan.until_close || plan.stream || plan.cut >= plan.wire.size()) return;
   // Nobody can see that it is cut, but for the JSON that never ends.
   plan.unreadable = plan.status < 400;
@@ -203,11 +203,13 @@ void choose_pauses(Prng& dice, AnswerPlan& plan, const AnswerOptions& options) {
 AnswerPlan make_answer(Prng& dice, const AnswerOptions& options) {
   AnswerPlan plan;
   plan.fault = options.fault;
+  plan.h2 = options.h2;
   plan.family = options.family;
   plan.stream = options.stream;
   if (plan.fault == Fault::interim_few || plan.fault == Fault::interim_flood)
     put_interim(dice, plan);
-  if (plan.fault == Fault::switching || plan.fault == Fault::bad_head) put_bad_head(dice, plan);
+  const bool bad = plan.fault == Fault::switching || plan.fault == Fault::bad_head;
+  if (bad && !options.h2) put_bad_head(dice, plan);
   put_status_line(dice, plan);
   if (plan.stream) {
     write_stream(dice, plan, options);
@@ -217,10 +219,16 @@ AnswerPlan make_answer(Prng& dice, const AnswerOptions& options) {
     write_plain(dice, plan, options);
   }
   put_fields(dice, plan);
-  put_body(dice, plan);
-  if (plan.fault == Fault::extra_bytes && plan.complete_at != 0) plan.wire += "HTTP/1.1 200 OK\r\n";
+  if (options.h2) {
+    put_h2_answer(dice, plan);
+  } else {
+    put_body(dice, plan);
+  }
+  if (!options.h2 && plan.fault == Fault::extra_bytes && plan.complete_at != 0)
+    plan.wire += "HTTP/1.1 200 OK\r\n";
   if (plan.fault == Fault::early) plan.early_after = dice.below(3000);
   choose_end(dice, plan);
+  if (options.h2) choose_h2_end(dice, plan);
   choose_pauses(dice, plan, options);
   return plan;
 }

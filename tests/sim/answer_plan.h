@@ -11,6 +11,7 @@
 #include "api/error_body.h"
 #include "base/prng.h"
 #include "base/time.h"
+#include "h2_text.h"
 #include "http_text.h"
 
 namespace headrace::sim {
@@ -36,10 +37,17 @@ enum class Fault : std::uint8_t {
   stall,          // nothing more before the first token
   unfinished,     // a stream that ends as HTTP has it, without finish reason or end marker
   early,          // the answer comes before the request is whole
+  // -- HTTP/2 only
+  refused,       // RST_STREAM, REFUSED_STREAM: nothing was done
+  stream_reset,  // RST_STREAM with some other code, at any byte
+  goaway,        // GOAWAY at any byte: the stream goes on, or was not begun
   kCount,
 };
+inline constexpr auto kHttp1Faults = static_cast<std::uint64_t>(Fault::refused);
 
-enum class Ending : std::uint8_t { keep, fin, reset, silence };
+// What is behind the last byte. `stream_reset`, `goaway`, `breach`: of HTTP/2; a breach is what no
+// server may say, and the end of the connection.
+enum class Ending : std::uint8_t { keep, fin, reset, silence, stream_reset, goaway, breach };
 
 // Where an event ends in the payload: at the byte that makes its blank line one, as a reader that
 // does not wait for an LF behind a CR sees it.
@@ -62,8 +70,11 @@ struct Content {
   bool has_usage = false;
 };
 
+// Over HTTP/2 `wire` has no framing: a byte for each head, the payload, a byte for the end of the
+// stream. So whatever is said in bytes of it (spans, cuts, pauses) holds for both.
 struct AnswerPlan {
   Fault fault = Fault::none;
+  bool h2 = false;
   api::Family family = api::Family::openai;  // the provider's
   int status = 200;
   // The refusal that this is, as the status that stands for its class; 0: it is none. With
@@ -91,6 +102,14 @@ struct AnswerPlan {
     base::Nanos length;
   };
   std::vector<Pause> pauses;
+  // -- HTTP/2
+  std::vector<FieldTexts> heads;
+  std::uint64_t head_piece = 0;   // of a head in a frame; 0: as much as fits
+  std::uint64_t frame_bytes = 0;  // of payload in a frame, at most
+  std::uint64_t padding = 0;
+  bool ends_with_data = false;  // END_STREAM stands on the last piece
+  bool trailers = false;
+  std::uint32_t reset_code = 0;  // Ending::stream_reset
 
   // -- what follows from having read so many bytes of `wire`
   std::uint64_t payload_read(std::uint64_t wire_bytes) const {
@@ -121,6 +140,7 @@ struct AnswerOptions {
   api::Family family = api::Family::openai;
   bool stream = false;
   bool strips_usage = false;  // the client did not ask for it
+  bool h2 = false;
   Fault fault = Fault::none;
   std::uint64_t size_max = 2000;  // of a plain payload, and of one event
   std::uint64_t events_max = 12;
@@ -128,6 +148,11 @@ struct AnswerOptions {
 };
 
 AnswerPlan make_answer(base::Prng& dice, const AnswerOptions& options);
+
+// -- answer_h2.cc
+// Takes `wire`, which has the heads so far, and makes an answer over HTTP/2 of it.
+void put_h2_answer(base::Prng& dice, AnswerPlan& plan);
+void choose_h2_end(base::Prng& dice, AnswerPlan& plan);
 
 // -- answer_text.cc
 // The payload with its events, and what it means.

@@ -30,21 +30,19 @@ bool is_start_line(std::string_view line, MessageReader::Kind kind) {
 }  // namespace
 
 std::uint64_t wire_of(const std::vector<Span>& spans, std::uint64_t offset) {
-  for (const Span& span : spans) {
-    if (offset > span.payload && offset <= span.payload + span.size) {
-      return span.wire + (offset - span.payload);
-    }
-  }
-  return 0;
+  const auto behind = std::partition_point(
+      spans.begin(), spans.end(), [&](const Span& span) { return span.payload < offset; });
+  if (behind == spans.begin()) return 0;
+  const Span& span = *(behind - 1);
+  return offset <= span.payload + span.size ? span.wire + (offset - span.payload) : 0;
 }
 
 std::uint64_t payload_within(const std::vector<Span>& spans, std::uint64_t wire) {
-  std::uint64_t payload = 0;
-  for (const Span& span : spans) {
-    if (span.wire >= wire) break;
-    payload = span.payload + std::min(span.size, wire - span.wire);
-  }
-  return payload;
+  const auto behind = std::partition_point(
+      spans.begin(), spans.end(), [&](const Span& span) { return span.wire < wire; });
+  if (behind == spans.begin()) return 0;
+  const Span& span = *(behind - 1);
+  return span.payload + std::min(span.size, wire - span.wire);
 }
 
 int Message::status() const {

@@ -25,6 +25,12 @@ inline unsigned long long number(std::uint64_t value) {
 // An event whose blank line never came, and that ends its stream all the same.
 bool says_end(std::string_view tail);
 
+// What was read ends inside the event that ends its stream.
+inline bool breaks_in_end(const AnswerPlan& plan, std::uint64_t read) {
+  const std::string_view payload = std::string_view(plan.payload).substr(0, read);
+  return says_end(payload.substr(plan.event_end_before(read)));
+}
+
 inline bool is_limit(Errc code) {
   return code == Errc::requests_limited || code == Errc::tokens_limited ||
          code == Errc::concurrency_limited;
@@ -38,9 +44,9 @@ struct Tried {
   Nanos began() const { return record->start_ns + record->dispatched_ns; }
   Nanos ended() const { return record->start_ns + record->settled_ns; }
   Errc code() const { return Errc{record->error}; }
-  // It went over a used connection that had ended by then, and nobody saw anything of it.
-  bool was_stale() const;
+  bool stale = false;  // asked in vain: it may be asked again, once, and nobody need know
 };
+enum class Stale : std::uint8_t { no, maybe, yes };
 
 // What a failure means for who is asked next, by the words of the table in the documents.
 enum class Meaning : std::uint8_t { none, request, credential, pair, limited, target, ours };
@@ -59,10 +65,13 @@ class Judge {
     const Message* answer;          // null: nothing came
     const RequestRecords* records;  // null: none is known
     const Serving* serving;         // what the client sees; null: it never reached a provider
+
+    std::size_t index() const { return client->index_of(*plan); }
   };
   using Attempts = std::vector<Tried>;
 
   void judge_client(const ClientPeer& client);
+  void judge_answer(const ClientPeer& client, std::size_t request, const Message& answer);
   static bool answers_owe_no_close(const std::vector<const Message*>& answers,
                                    const ClientPeer& client);
   void judge_case(const Case& c);
@@ -79,6 +88,13 @@ class Judge {
   void judge_record(const Record& record, const RequestRecords& of, const RequestPlan* plan);
   bool is_justified(const Record& record, const Tried& last, const RequestPlan* plan);
   bool is_upstream_justified(Errc code, const Tried& tried);
+  // -- oracle_h2.cc
+  void judge_h2_client(const ClientPeer& client);
+  Stale h2_stale_of(const Tried& tried, bool broke) const;
+  bool is_h2_justified(Errc code, const Tried& tried) const;
+  void judge_refused(const RequestRecords& of, const RequestPlan& plan);
+  void judge_h2(const Provider& provider);
+  void judge_cancel(const Serving& serving);
   // -- oracle_content.cc
   void judge_translated(const Case& c);
   void judge_whole(const Case& c, const Understood& heard);
@@ -91,6 +107,8 @@ class Judge {
 
   // -- oracle_attempts.cc
   void match_servings();
+  void settle_stale(Attempts& attempts) const;
+  Stale stale_of(const Tried& tried) const;
   const Tried* tried_at(Attempts& attempts, const Serving& serving) const;
   void judge_attempts(const RequestRecords& of, const RequestPlan& plan);
   void judge_next(const Attempts& attempts, std::size_t next, std::size_t last_wait, bool& waited);
@@ -118,6 +136,14 @@ class Judge {
     }
     return shortest;
   }
+  std::uint64_t longest_body() const {
+    std::uint64_t longest = 0;
+    for (const ClientPlan& client : scenario_.clients) {
+      for (const RequestPlan& plan : client.requests)
+        longest = std::max<std::uint64_t>(longest, plan.body.size());
+    }
+    return longest;
+  }
   Nanos longest_reading() const {
     Nanos longest = 0;
     for (const config::Snapshot& snapshot : scenario_.snapshots) {
@@ -133,9 +159,19 @@ class Judge {
     }
     return *world_.clients().front();
   }
-  bool may_have_gone(const ClientPeer& client) const {
+  bool may_have_gone(const ClientPeer& client, const RequestPlan& plan) const {
     const bool half = client.half_closed() && scenario_.half_close == config::HalfClose::cancel;
-    return client.left() || half || scenario_.faults.reset > 0 || world_.draining();
+    return client.left_request(client.index_of(plan)) || half || scenario_.faults.reset > 0 ||
+           world_.draining();
+  }
+  static bool may_stall(const ClientPeer& client, const RequestPlan& plan) {
+    const ClientPlan::Reading reading = client.reading_of(client.index_of(plan));
+    // Over HTTP/2 a client that ended its half gives no more window.
+    return reading == ClientPlan::Reading::stalls ||
+           (client.plan().h2 && (reading == ClientPlan::Reading::slow || client.left()));
+  }
+  bool client_may_break(const Case& c) const {
+    return c.client->left_request(c.index()) || client_may_break(*c.client);
   }
   bool client_may_break(const ClientPeer& client) const {
     return client.left() || scenario_.faults.reset > 0 || client.saw_reset();

@@ -101,20 +101,14 @@ int told_towards(api::Family family, int status) {
   return status == 502 ? 500 : status == 503 ? 529 : status;
 }
 
+// Also where the words behind the head never came.
 bool hints_at_wait(const Tried& tried) {
-  return tried.serving != nullptr && tried.serving->answer.status >= 400 &&
-         tried.serving->answer.retry_after >= 0 && tried.serving->answer.may_retry &&
-         tried.code() == Errc::upstream_status;
+  return tried.serving != nullptr && tried.serving->heard() &&
+         tried.serving->answer.status >= 400 && tried.serving->answer.retry_after >= 0 &&
+         tried.serving->answer.may_retry;
 }
 
 }  // namespace
-
-bool Tried::was_stale() const {
-  const bool heard = serving != nullptr && serving->bytes_read() != 0;
-  return !heard && (record->flags & record_flag::kReusedConnection) != 0 &&
-         (record->flags & record_flag::kCommitted) == 0 &&
-         (code() == Errc::upstream_closed || code() == Errc::upstream_reset);
-}
 
 Meaning Judge::meaning_of(const Tried& tried) {
   switch (tried.code()) {
@@ -153,12 +147,40 @@ void Judge::match_servings() {
     if (of.requests.size() != 1) continue;
     const RequestPlan* plan = plan_of(of.requests.front());
     if (plan == nullptr) continue;
-    for (const Serving* serving : world_.servings_of(plan->id)) {
-      if (tried_at(attempts, *serving) == nullptr)
+    for (Serving* serving : world_.servings_of(plan->id)) {
+      const Tried* tried = tried_at(attempts, *serving);
+      if (tried != nullptr) serving->over_turn = world_.turn_at(*plan, tried->ended());
+      if (tried == nullptr)
         verdict_.fail("request %llu: a provider saw an attempt that is not on record",
                       number(plan->id));
     }
+    settle_stale(attempts);
   }
+}
+
+// A retry on a new connection is the last of its kind: what becomes of it counts. Where it cannot
+// be told from outside, what followed says what it was.
+void Judge::settle_stale(Attempts& attempts) const {
+  for (std::size_t i = 0; i < attempts.size(); ++i) {
+    if (i != 0 && attempts[i - 1].stale) continue;
+    const bool same_again =
+        i + 1 < attempts.size() && attempts[i + 1].record->target == attempts[i].record->target;
+    const Stale stale = stale_of(attempts[i]);
+    attempts[i].stale = stale == Stale::yes || (stale == Stale::maybe && same_again);
+  }
+}
+
+// It went over a used connection that had ended by then, and nobody saw anything of it.
+Stale Judge::stale_of(const Tried& tried) const {
+  const Errc code = tried.code();
+  const bool heard = tried.serving != nullptr && tried.serving->heard();
+  if (heard || (tried.record->flags & record_flag::kCommitted) != 0) return Stale::no;
+  const bool broke = code == Errc::upstream_closed || code == Errc::upstream_reset;
+  if (world_.provider(tried.record->provider).plan().h2) return h2_stale_of(tried, broke);
+  const bool reused = (tried.record->flags & record_flag::kReusedConnection) != 0;
+  if (!reused || !broke) return Stale::no;
+  // What came behind the answer before may have looked like the beginning of this one.
+  return has_strays(tried.record->provider) ? Stale::maybe : Stale::yes;
 }
 
 // The attempt during which the request's first byte left. Attempts follow one another, so only one
@@ -169,7 +191,9 @@ const Tried* Judge::tried_at(Attempts& attempts, const Serving& serving) const {
   const Nanos time = world_.time_of(*serving.request, turn);
   for (auto tried = attempts.rbegin(); tried != attempts.rend(); ++tried) {
     if (tried->serving != nullptr || tried->record->provider != serving.provider) continue;
-    if (tried->began() > time || tried->ended() < time) continue;
+    // Over HTTP/2 it may have waited behind what others said, and its end behind it.
+    const bool waited = serving.answer.h2 && serving.text->reset_by_them;
+    if (tried->began() > time || (tried->ended() < time && !waited)) continue;
     tried->serving = &serving;
     return &*tried;
   }
@@ -206,12 +230,13 @@ void Judge::judge_attempts(const RequestRecords& of, const RequestPlan& plan) {
     bool waited = false;
     if (i != 0) judge_next(attempts, i, last_wait, waited);
     if (waited) last_wait = i;
-    if (i == 0 || !attempts[i - 1].was_stale()) ++asked;
+    if (i == 0 || !attempts[i - 1].stale) ++asked;
   }
   if (asked > route.attempts)
     verdict_.fail("request %llu: %u attempts of %u", id, asked, route.attempts);
   if (!attempts.empty() && asked < route.attempts && plan.auth != Auth::brought)
     judge_surrender(of, plan);
+  if (!attempts.empty()) judge_refused(of, plan);
 }
 
 // Why was this one asked, after those before it?
@@ -223,7 +248,7 @@ void Judge::judge_next(const Attempts& attempts,
   const Tried& before = attempts[next - 1];
   const auto id = number(now.serving == nullptr ? 0 : now.serving->request->id);
   if (now.began() < before.ended()) verdict_.fail("request %llu: two attempts at a time", id);
-  if (before.was_stale()) {
+  if (before.stale) {
     ++tally_.retries;
     if (now.record->target != before.record->target)
       verdict_.fail("request %llu: a stale connection led to another target", id);
@@ -243,7 +268,7 @@ void Judge::judge_next(const Attempts& attempts,
     const bool same_target = tried.record->target == now.record->target;
     const bool same_key = known && tried.record->provider == now.record->provider &&
                           tried.serving->credential == now.serving->credential;
-    switch (tried.was_stale() ? Meaning::none : meaning_of(tried)) {
+    switch (tried.stale ? Meaning::none : meaning_of(tried)) {
       case Meaning::credential:
         struck = struck || same_key;
         break;
@@ -294,7 +319,7 @@ void Judge::judge_surrender(const RequestRecords& of, const RequestPlan& plan) {
   const Attempts& attempts = attempts_of(of);
   const Meaning why = meaning_of(attempts.back());
   const bool over = why == Meaning::none || why == Meaning::request || why == Meaning::ours ||
-                    attempts.back().was_stale();
+                    attempts.back().stale;
   const bool ours = meaning_of({&request, nullptr}) == Meaning::ours &&
                     Errc{request.error} != Errc::upstream_status;
   if (over || ours || request.status == 499 || (request.flags & record_flag::kCommitted) != 0)
@@ -320,7 +345,7 @@ void Judge::judge_budget() {
   std::vector<std::pair<Nanos, bool>> asked;  // when, and whether it was a retry
   for (const auto& [of, attempts] : attempts_) {
     for (std::size_t i = 0; i < attempts.size(); ++i) {
-      if (i != 0 && attempts[i - 1].was_stale()) continue;
+      if (i != 0 && attempts[i - 1].stale) continue;
       asked.emplace_back(attempts[i].began(), i != 0);
     }
   }

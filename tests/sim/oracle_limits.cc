@@ -19,7 +19,7 @@ std::string told_to_stranger(const Message& answer) {
                                                        "server-timing",
                                                        "connection",
                                                        "keep-alive"};
-  std::string text = answer.start_line + "\n";
+  std::string text = std::to_string(answer.status()) + "\n";
   for (const auto& [name, value] : answer.fields) {
     if (std::find(kDiffer.begin(), kDiffer.end(), name) == kDiffer.end())
       text += name + ": " + value + "\n";

@@ -58,9 +58,10 @@ void Judge::judge_record(const Record& record, const RequestRecords& of, const R
   if (gone && record.status != 499)
     verdict_.fail("request %llu: a client that left, status %d", id, record.status);
   const Nanos total = plan == nullptr ? 0 : snapshot.routes[plan->route].total_timeout;
-  const Nanos reading = longest_reading() +
-                        static_cast<Nanos>(record.bytes_in) * base::kMillisecond +
-                        2 * base::kSecond;
+  // What came of a body that never ended is not on record.
+  const std::uint64_t body = record.bytes_in == 0 ? longest_body() : record.bytes_in;
+  const Nanos reading =
+      longest_reading() + static_cast<Nanos>(body) * base::kMillisecond + 2 * base::kSecond;
   if (record.settled_ns > std::max(total, reading) + kSlack) {
     verdict_.fail("request %llu: over %.3f s after it began",
                   id,
@@ -75,9 +76,9 @@ bool Judge::is_justified(const Record& record, const Tried& last, const RequestP
   const Errc code{record.error};
   switch (code) {
     case Errc::client_closed:
-      return plan == nullptr || may_have_gone(client_of(*plan));
+      return plan == nullptr || may_have_gone(client_of(*plan), *plan);
     case Errc::client_stalled:
-      return plan == nullptr || client_of(*plan).plan().reading == ClientPlan::Reading::stalls;
+      return plan == nullptr || may_stall(client_of(*plan), *plan);
     case Errc::request_timeout:
       return record.settled_ns >= shortest_reading();
     case Errc::draining:
@@ -115,6 +116,7 @@ bool Judge::is_justified(const Record& record, const Tried& last, const RequestP
 bool Judge::is_upstream_justified(Errc code, const Tried& tried) {
   const bool resets = scenario_.faults.reset > 0;
   const std::size_t provider = tried.record->provider;
+  if (world_.provider(provider).plan().h2) return is_h2_justified(code, tried);
   const bool stale = world_.provider(provider).ends != 0 || has_strays(provider);
   if (tried.serving == nullptr) {
     return (code == Errc::upstream_closed && stale) ||
@@ -134,7 +136,7 @@ bool Judge::is_upstream_justified(Errc code, const Tried& tried) {
     case Errc::upstream_redirect:
       return answer.fault == Fault::redirect;
     case Errc::upstream_status:
-      if (answer.stream) return answer.has_failure(read);
+      if (answer.stream) return answer.has_failure(read) || breaks_in_end(answer, read);
       return answer.said != 0 && read == answer.whole_payload();
     case Errc::upstream_truncated:
       return answer.stream && !answer.has_stream_end(read);
@@ -146,6 +148,7 @@ bool Judge::is_upstream_justified(Errc code, const Tried& tried) {
 // Bytes behind a whole answer that come only when the next request is on its way look like its
 // answer.
 bool Judge::has_strays(std::size_t provider) const {
+  if (world_.provider(provider).plan().h2) return false;
   const auto& servings = world_.provider(provider).servings;
   return std::any_of(servings.begin(), servings.end(), [](const auto& serving) {
     return serving->answer.fault == Fault::extra_bytes;
@@ -154,9 +157,10 @@ bool Judge::has_strays(std::size_t provider) const {
 
 // A connection that brought bytes behind a whole answer is not used again.
 void Judge::judge_reuse(const Provider& provider) {
-  std::map<const ProviderPeer*, const Serving*> last;  // looked up only
+  if (provider.plan().h2) return;
+  std::map<const ProviderConn*, const Serving*> last;  // looked up only
   for (const auto& serving : provider.servings) {
-    const ProviderPeer& peer = *serving->peer;
+    const ProviderConn& peer = *serving->peer;
     const Serving* before = std::exchange(last[&peer], serving.get());
     if (before == nullptr || before->answer.fault != Fault::extra_bytes) continue;
     const AnswerPlan& plan = before->answer;
@@ -169,7 +173,10 @@ void Judge::judge_reuse(const Provider& provider) {
 }
 
 void Judge::judge_servings() {
-  for (std::size_t i = 0; i < scenario_.providers.size(); ++i) judge_reuse(world_.provider(i));
+  for (std::size_t i = 0; i < scenario_.providers.size(); ++i) {
+    judge_reuse(world_.provider(i));
+    judge_h2(world_.provider(i));
+  }
 }
 
 }  // namespace headrace::sim

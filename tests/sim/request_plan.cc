@@ -196,10 +196,10 @@ void put_pauses(Prng& dice, RequestPlan& plan) {
 void put_post(Prng& dice, RequestPlan& plan, const RequestOptions& options) {
   choose_auth(dice, plan, options);
   const bool openai = plan.family == api::Family::openai;
-  plan.http10 = dice.chance(0.1);
-  const bool chunked = !plan.http10 && dice.chance(0.3);
+  plan.http10 = !options.h2 && dice.chance(0.1);
+  const bool chunked = !plan.http10 && dice.chance(0.3);  // or without a length, over HTTP/2
   std::string& out = plan.wire;
-  out = dice.chance(0.1) ? "\r\n" : "";
+  out = !options.h2 && dice.chance(0.1) ? "\r\n" : "";
   out += std::string("POST ") + (openai ? "/v1/chat/completions" : "/v1/messages") + " HTTP/1." +
          (plan.http10 ? "0" : "1") + "\r\n";
   out += "Host: gateway:8080\r\nContent-Type: application/json\r\n" +
@@ -209,7 +209,7 @@ void put_post(Prng& dice, RequestPlan& plan, const RequestOptions& options) {
   out +=
       (openai ? "Idempotency-Key: req-" : "anthropic-version: 2023-06-01\r\nanthropic-beta: req-") +
       std::to_string(plan.id) + "\r\n";
-  plan.asks_close = plan.http10 ? dice.chance(0.5) : dice.chance(0.08);
+  plan.asks_close = !options.h2 && (plan.http10 ? dice.chance(0.5) : dice.chance(0.08));
   if (plan.http10 && !plan.asks_close) out += "Connection: keep-alive\r\n";
   if (!plan.http10 && plan.asks_close) out += "Connection: close\r\n";
   plan.expects_continue = !plan.http10 && !plan.body.empty() && dice.chance(0.1);
@@ -219,6 +219,12 @@ void put_post(Prng& dice, RequestPlan& plan, const RequestOptions& options) {
   if (plan.expects_continue) out += "Expect: 100-continue\r\n";
   if (!chunked) {
     out += "Content-Length: " + std::to_string(plan.body.size()) + "\r\n\r\n";
+    plan.head_bytes = out.size();
+    out += plan.body;
+    return;
+  }
+  if (options.h2) {
+    out += "\r\n";
     plan.head_bytes = out.size();
     out += plan.body;
     return;
@@ -304,22 +310,23 @@ void make_slow(Prng& dice, RequestPlan& plan, RequestOptions options) {
   const std::uint64_t first = plan.wire.starts_with("\r\n") ? 3 : 1;
   plan.stall_at = dice.between(first, plan.wire.size() - 1);
   if (plan.expects_continue) plan.stall_at = std::min(plan.stall_at, plan.head_bytes);
+  if (options.h2) plan.stall_at = std::max(plan.stall_at, plan.head_bytes);
 }
 
 }  // namespace
 
-AnswerPlan RequestPlan::answer(std::uint64_t attempt, api::Family provider) const {
+AnswerPlan RequestPlan::answer(std::uint64_t attempt, api::Family provider, bool h2) const {
   Prng dice(answers_seed + attempt * 0x9e3779b97f4a7c15ULL);
   AnswerOptions options = answers;
   options.attempt = attempt;
   options.family = provider;
+  options.h2 = h2;
   options.strips_usage = !wants_usage && provider == api::Family::openai;
   if (dice.chance(fault)) {
     // Refusals are a world of their own.
+    const auto faults = h2 ? static_cast<std::uint64_t>(Fault::kCount) : kHttp1Faults;
     options.fault =
-        dice.chance(0.3)
-            ? Fault::error_status
-            : static_cast<Fault>(1 + dice.below(static_cast<std::uint64_t>(Fault::kCount) - 1));
+        dice.chance(0.3) ? Fault::error_status : static_cast<Fault>(1 + dice.below(faults - 1));
   }
   return make_answer(dice, options);
 }
@@ -338,7 +345,7 @@ RequestPlan make_request(Prng& dice, const RequestOptions& options) {
   RequestPlan plan;
   plan.id = options.id;
   if (dice.chance(options.bad)) {
-    const std::uint64_t which = dice.below(10);
+    const std::uint64_t which = options.h2 ? dice.between(5, 9) : dice.below(10);
     if (which < 5) {
       make_head_refusal(dice, plan, options);
     } else if (which < 9) {
@@ -352,6 +359,7 @@ RequestPlan make_request(Prng& dice, const RequestOptions& options) {
     make_chat(dice, plan, options);
   }
   put_pauses(dice, plan);
+  if (options.h2) plan.closes = false;
   return plan;
 }
 

@@ -50,8 +50,8 @@ struct RequestPlan {
   std::uint64_t id = 0;
   Kind kind = Kind::chat;
   std::string wire;
-  std::string body;  // without framing
-  std::uint64_t head_bytes = 0;
+  std::string body;              // without framing
+  std::uint64_t head_bytes = 0;  // of `wire`; over HTTP/2 the rest of it is the body as it is
   bool http10 = false;
   bool asks_close = false;
   bool expects_continue = false;
@@ -76,7 +76,7 @@ struct RequestPlan {
   std::vector<AnswerPlan::Pause> pauses;  // while it is sent
 
   // What the provider says that sees this request as its `attempt`th, over all providers.
-  AnswerPlan answer(std::uint64_t attempt, api::Family provider) const;
+  AnswerPlan answer(std::uint64_t attempt, api::Family provider, bool h2) const;
   // The body as a provider of the client's family must see it; `model` empty: under the same name.
   std::string body_for(const std::string& model) const;
   bool may_ask() const { return auth <= Auth::brought; }
@@ -94,6 +94,7 @@ struct RequestOptions {
   std::uint64_t body_max = 3000;
   std::uint64_t answer_max = 3000;
   std::uint64_t events_max = 12;
+  bool h2 = false;                      // of the client
   std::uint64_t body_limit = 1u << 20;  // configured; above: 413
 };
 

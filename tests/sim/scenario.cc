@@ -74,12 +74,17 @@ void choose_pools(Prng& dice, Scenario& scenario, const Scale& scale) {
 void choose_providers(Prng& dice, Scenario& scenario) {
   const std::uint64_t providers = dice.between(1, 4);
   const double foreign = dice.chance(0.5) ? 0.0 : dice.unit();
+  const double h2 = dice.chance(0.6) ? 0.0 : 0.3 + dice.unit();
   scenario.routes = dice.between(1, 3);
   for (std::size_t i = 0; i < providers; ++i) {
     ProviderPlan plan;
     plan.index = i;
     if (dice.chance(foreign)) plan.family = api::Family::anthropic;
     plan.takes_client_key = dice.chance(0.5);
+    if (dice.chance(0.1)) plan.idle_limit = between(dice, 20 * kMillisecond, 5 * kSecond);
+    plan.h2 = dice.chance(h2);
+    if (dice.chance(plan.h2 ? 0.3 : 0.1))
+      plan.warm_min = static_cast<std::uint32_t>(dice.between(1, 2));
     const std::uint64_t credentials = dice.chance(0.5) ? 1 : dice.between(2, 3);
     for (std::uint64_t k = 0; k < credentials; ++k)
       plan.credentials.push_back(static_cast<std::uint32_t>(dice.between(1, 5)));
@@ -87,26 +92,6 @@ void choose_providers(Prng& dice, Scenario& scenario) {
       plan.models.push_back(dice.chance(0.3) ? "up-" + std::to_string(k) : "");
     scenario.providers.push_back(plan);
   }
-}
-
-config::Provider make_provider(const ProviderPlan& plan) {
-  const std::size_t index = plan.index;
-  config::Provider provider;
-  provider.name = "p" + std::to_string(index);
-  provider.scheme = "http";
-  provider.host = provider.authority = Provider::authority_of(index);
-  provider.base_url = "http://" + provider.host + "/v1";
-  provider.base_path = "/v1";
-  provider.api_key = Provider::key_of(index, 0);
-  for (std::size_t i = 0; i < plan.credentials.size(); ++i) {
-    provider.credentials.push_back(
-        {"c" + std::to_string(i), Provider::key_of(index, i), plan.credentials[i]});
-  }
-  provider.is_private = true;
-  provider.dialect = plan.family == api::Family::openai ? "openai" : "anthropic";
-  provider.takes_client_key = plan.takes_client_key;
-  provider.addresses.push_back(Provider::address_of(index));
-  return provider;
 }
 
 // Some of the providers in some order, by priority or by place; or one alone.
@@ -222,6 +207,29 @@ void choose_manners(Prng& dice, ClientPlan& plan) {
   }
 }
 
+// The connection is read; what a stream gives is window, or none.
+void choose_streams(Prng& dice, ClientPlan& plan) {
+  if (plan.leaving == ClientPlan::Leaving::half_close) plan.leaving = ClientPlan::Leaving::at_end;
+  if (plan.reading == ClientPlan::Reading::stalls) plan.reading = ClientPlan::Reading::normal;
+  if (dice.chance(0.5)) plan.window = static_cast<std::uint32_t>(dice.between(200, 3000));
+  const double spread = dice.chance(0.5) ? 1.0 : 50.0;
+  for (std::size_t i = 0; i < plan.requests.size(); ++i) {
+    ClientPlan::Stream stream;
+    stream.start_after = static_cast<Nanos>(dice.unit() * spread * kMillisecond);
+    const std::uint64_t reading = dice.below(10);
+    if (reading < 2) {
+      stream.reading = ClientPlan::Reading::stalls;
+      stream.give_after = between(dice, 10 * kMillisecond, 60 * kSecond);
+    } else if (reading < 4) {
+      stream.reading = ClientPlan::Reading::slow;
+      stream.give_after = between(dice, 100 * kMicrosecond, 20 * kMillisecond);
+    }
+    if (dice.chance(0.15)) stream.cancel_after = dice.below(dice.chance(0.5) ? 10 : 3000);
+    if (dice.chance(0.1)) stream.head_piece = 1 + dice.below(60);
+    plan.streams.push_back(stream);
+  }
+}
+
 void choose_clients(Prng& dice, Scenario& scenario, const Scale& scale) {
   RequestOptions options;
   options.routes = scenario.routes;
@@ -235,6 +243,7 @@ void choose_clients(Prng& dice, Scenario& scenario, const Scale& scale) {
   options.answer_max = scale.answer;
   options.events_max = scale.events;
   // Some seeds go on for longer than a minute, for what is counted by the minute.
+  const double h2 = dice.chance(0.6) ? 0.0 : 0.3 + dice.unit();
   const bool long_run = !scenario.keys.empty() && dice.chance(0.15);
   const std::uint64_t clients = dice.between(1, scale.clients);
   for (std::uint64_t i = 0; i < clients; ++i) {
@@ -242,11 +251,13 @@ void choose_clients(Prng& dice, Scenario& scenario, const Scale& scale) {
     plan.worker = dice.below(scenario.workers);
     choose_manners(dice, plan);
     if (long_run) plan.start_after = between(dice, 0, 150 * kSecond);
+    plan.h2 = options.h2 = dice.chance(h2);
     const std::uint64_t requests = dice.between(1, scale.requests);
     for (std::uint64_t k = 0; k < requests; ++k) {
       ++options.id;
       plan.requests.push_back(make_request(dice, options));
     }
+    if (plan.h2) choose_streams(dice, plan);
     scenario.clients.push_back(std::move(plan));
   }
 }
@@ -270,6 +281,28 @@ void choose_interference(Prng& dice, Scenario& scenario) {
 }
 
 }  // namespace
+
+config::Provider make_provider(const ProviderPlan& plan) {
+  const std::size_t index = plan.index;
+  config::Provider provider;
+  provider.name = "p" + std::to_string(index);
+  provider.scheme = "http";
+  provider.host = provider.authority = Provider::authority_of(index);
+  provider.base_url = "http://" + provider.host + "/v1";
+  provider.base_path = "/v1";
+  provider.api_key = Provider::key_of(index, 0);
+  for (std::size_t i = 0; i < plan.credentials.size(); ++i) {
+    provider.credentials.push_back(
+        {"c" + std::to_string(i), Provider::key_of(index, i), plan.credentials[i]});
+  }
+  provider.is_private = true;
+  provider.warm_min = plan.warm_min;
+  if (plan.h2) provider.http = config::HttpVersion::h2c;
+  provider.dialect = plan.family == api::Family::openai ? "openai" : "anthropic";
+  provider.takes_client_key = plan.takes_client_key;
+  provider.addresses.push_back(Provider::address_of(index));
+  return provider;
+}
 
 Scenario make_scenario(std::uint64_t seed) {
   Prng dice(seed * 2 + 1);
@@ -321,7 +354,8 @@ std::string Scenario::describe() const {
   for (const ProviderPlan& provider : providers) {
     text += "  provider " + std::to_string(provider.index) +
             (provider.family == api::Family::openai ? ": openai, " : ": anthropic, ") +
-            std::to_string(provider.credentials.size()) + " credentials\n";
+            (provider.h2 ? "HTTP/2, " : "") + std::to_string(provider.credentials.size()) +
+            " credentials\n";
   }
   for (const KeyPlan& key : keys) {
     text += "  key " + key.name + ": " + std::to_string(key.requests) + " requests, " +
@@ -336,7 +370,8 @@ std::string Scenario::describe() const {
     text += "  client " + std::to_string(i) + ": reading " +
             std::to_string(static_cast<int>(client.reading)) + ", leaving " +
             std::to_string(static_cast<int>(client.leaving)) +
-            (client.pipelined ? ", pipelined" : "") + "\n";
+            (client.pipelined ? ", pipelined" : "") +
+            (client.h2 ? ", HTTP/2 with windows of " + std::to_string(client.window) : "") + "\n";
     for (const RequestPlan& request : client.requests) {
       text += "    request " + std::to_string(request.id) + ": kind " +
               std::to_string(static_cast<int>(request.kind)) + ", " +

@@ -46,5 +46,7 @@ struct Scenario {
 };
 
 Scenario make_scenario(std::uint64_t seed);
+// As a configuration has it.
+config::Provider make_provider(const ProviderPlan& plan);
 
 }  // namespace headrace::sim

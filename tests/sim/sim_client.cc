@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "h2_client.h"
+
 namespace headrace::sim {
 
 namespace {
@@ -10,7 +12,10 @@ constexpr base::Nanos kContinuePatience = 300 * base::kMillisecond;
 
 }  // namespace
 
-ClientPeer::ClientPeer(SimNet& net, const ClientPlan& plan) : SimPeer(net), plan_(plan) {}
+std::unique_ptr<ClientPeer> ClientPeer::make(SimNet& net, const ClientPlan& plan) {
+  if (plan.h2) return std::make_unique<H2ClientPeer>(net, plan);
+  return std::make_unique<H1ClientPeer>(net, plan);
+}
 
 void ClientPeer::start(const sockaddr_storage& address) {
   started_ = true;
@@ -21,7 +26,7 @@ void ClientPeer::go_home() {
   if (started_ && !finished()) reset();
 }
 
-void ClientPeer::on_connected() {
+void H1ClientPeer::on_connected() {
   if (plan_.reading == ClientPlan::Reading::slow) {
     set_reading(false);
     read_slowly();
@@ -34,7 +39,7 @@ void ClientPeer::on_refused(int) {
   refused_ = true;
 }
 
-std::vector<const Message*> ClientPeer::answers() const {
+std::vector<const Message*> H1ClientPeer::answers() const {
   std::vector<const Message*> finals;
   for (const Message& message : reader_.messages()) {
     if (message.status() >= 200) finals.push_back(&message);
@@ -42,7 +47,7 @@ std::vector<const Message*> ClientPeer::answers() const {
   return finals;
 }
 
-std::size_t ClientPeer::complete_answers() const {
+std::size_t H1ClientPeer::complete_answers() const {
   const auto& all = reader_.messages();
   return static_cast<std::size_t>(std::count_if(all.begin(), all.end(), [](const Message& message) {
     return message.complete && message.status() >= 200;
@@ -51,7 +56,7 @@ std::size_t ClientPeer::complete_answers() const {
 
 // -- sending
 
-void ClientPeer::send_more() {
+void H1ClientPeer::send_more() {
   while (!waiting_ && !no_more_ && !left_ && !ended_ && !half_closed_ && !finished() &&
          !saw_reset() && sending_ < plan_.requests.size()) {
     const RequestPlan& request = plan_.requests[sending_];
@@ -95,7 +100,7 @@ void ClientPeer::send_more() {
   }
 }
 
-void ClientPeer::send_piece(std::uint64_t until) {
+void H1ClientPeer::send_piece(std::uint64_t until) {
   const RequestPlan& request = plan_.requests[sending_];
   if (until > sent_of_it_) {
     send(std::string_view(request.wire).substr(sent_of_it_, until - sent_of_it_));
@@ -106,7 +111,7 @@ void ClientPeer::send_piece(std::uint64_t until) {
 
 // -- receiving
 
-void ClientPeer::on_bytes(std::string_view bytes) {
+void H1ClientPeer::on_bytes(std::string_view bytes) {
   reader_.feed(bytes);
   maybe_leave();
   if (finished()) return;
@@ -114,7 +119,7 @@ void ClientPeer::on_bytes(std::string_view bytes) {
   look_at_answers();
 }
 
-void ClientPeer::look_at_answers() {
+void H1ClientPeer::look_at_answers() {
   const bool interim = !reader_.messages().empty() && reader_.messages().back().status() == 100;
   if (interim && sending_ < plan_.requests.size() && plan_.requests[sending_].expects_continue &&
       sent_of_it_ == plan_.requests[sending_].head_bytes && !continued_) {
@@ -135,7 +140,7 @@ void ClientPeer::look_at_answers() {
   send_more();
 }
 
-void ClientPeer::on_eof() {
+void H1ClientPeer::on_eof() {
   reader_.feed_eof();
   ended_ = true;
   close();
@@ -143,7 +148,7 @@ void ClientPeer::on_eof() {
 
 // -- manners
 
-void ClientPeer::maybe_leave() {
+void H1ClientPeer::maybe_leave() {
   const bool due = sent() >= plan_.leave_after_sent || received() >= plan_.leave_after_received;
   if (!due || left_ || finished()) return;
   if (plan_.leaving == ClientPlan::Leaving::reset) {
@@ -155,7 +160,7 @@ void ClientPeer::maybe_leave() {
   }
 }
 
-void ClientPeer::maybe_stall() {
+void H1ClientPeer::maybe_stall() {
   if (plan_.reading != ClientPlan::Reading::stalls || stalled_ || received() < plan_.stall_after)
     return;
   stalled_ = true;
@@ -165,7 +170,7 @@ void ClientPeer::maybe_stall() {
   });
 }
 
-void ClientPeer::read_slowly() {
+void H1ClientPeer::read_slowly() {
   net().after(plan_.read_every, [this] {
     if (finished()) return;
     if (read_some(plan_.read_bytes) == 0 && !finished()) {

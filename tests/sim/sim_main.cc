@@ -79,6 +79,10 @@ void print_tally() {
   print("translated answers", tally.translated);
   print("strangers", tally.strangers);
   print("refused by a limit", tally.limited);
+  print("servings over HTTP/2", tally.h2_servings);
+  print("refused unseen", tally.h2_refused);
+  print("answers over HTTP/2", tally.h2_answers);
+  print("cancelled streams", tally.h2_cancels);
   print("events", tally.events);
   print("events behind a busy socket", tally.events_behind_busy);
   for (std::size_t code = 1; code < tally.errors.size(); ++code) {

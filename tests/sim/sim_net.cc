@@ -242,6 +242,7 @@ void SimEnd::close(bool fin_first) {
   }
   net_.log("close", id_, unread().size());
   closed_ = true;
+  closed_turn = net_.turn();
   user_ = nullptr;
   inbox_.clear();
   inbox_read_ = 0;
@@ -259,6 +260,7 @@ void SimEnd::reset() {
     put(What::reset, {});
   }
   closed_ = true;
+  closed_turn = net_.turn();
   user_ = nullptr;
   inbox_.clear();
   inbox_read_ = 0;

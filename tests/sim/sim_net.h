@@ -211,7 +211,8 @@ class SimEnd {
   std::vector<Mark> worker_read;     // bytes of this end's stream that the worker was given
   std::vector<Mark> worker_offered;  // bytes for this end that the worker handed to its kernel
   std::vector<std::uint64_t>
-      worker_busy;  // turns in which bytes for this end had to wait for a send
+      worker_busy;                // turns in which bytes for this end had to wait for a send
+  std::uint64_t closed_turn = 0;  // of a worker's end: in which it was closed
 
  private:
   friend class SimNet;

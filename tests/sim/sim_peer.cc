@@ -138,8 +138,27 @@ bool SimPeer::worker_busy(std::uint64_t turn) const {
          std::binary_search(end_->worker_busy.begin(), end_->worker_busy.end(), turn);
 }
 
+bool SimPeer::worker_backed_up(std::uint64_t turn) const {
+  if (end_ == nullptr) return false;
+  const auto& busy = end_->worker_busy;
+  const auto& offered = end_->worker_offered;
+  const auto last_busy = std::upper_bound(busy.begin(), busy.end(), turn);
+  const auto last_offer = std::partition_point(
+      offered.begin(), offered.end(), [&](const SimEnd::Mark& mark) { return mark.turn <= turn; });
+  if (last_busy == busy.begin() || last_offer == offered.begin()) return false;
+  return *(last_busy - 1) >= (last_offer - 1)->turn;
+}
+
 std::uint64_t SimPeer::bytes_read() const {
   return end_ == nullptr || end_->worker_read.empty() ? 0 : end_->worker_read.back().offset;
+}
+
+std::uint64_t SimPeer::bytes_read_by(std::uint64_t turn) const {
+  if (end_ == nullptr) return 0;
+  const auto& marks = end_->worker_read;
+  const auto behind = std::partition_point(
+      marks.begin(), marks.end(), [&](const SimEnd::Mark& mark) { return mark.turn <= turn; });
+  return behind == marks.begin() ? 0 : (behind - 1)->offset;
 }
 
 SimListenerPeer::SimListenerPeer(SimNet& net, const sockaddr_storage& address) : net_(net) {

@@ -51,10 +51,15 @@ class SimPeer : private SimEndUser {
   std::uint64_t turn_offered(std::uint64_t offset) const;
   // Bytes for this peer had to wait in that turn, because an earlier send was still under way.
   bool worker_busy(std::uint64_t turn) const;
+  // Bytes that had to wait before it had not all been sent by then.
+  bool worker_backed_up(std::uint64_t turn) const;
   // Bytes of what this peer sent that the worker was given so far.
   std::uint64_t bytes_read() const;
+  // And until the end of that turn.
+  std::uint64_t bytes_read_by(std::uint64_t turn) const;
   // The worker has closed its end.
   bool worker_gone() const { return connected_ && end_->other().closed(); }
+  std::uint64_t turn_gone() const { return worker_gone() ? end_->other().closed_turn : 0; }
 
   SimNet& net() { return net_; }
 

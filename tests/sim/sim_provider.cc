@@ -6,13 +6,31 @@
 #include <string_view>
 #include <utility>
 
+#include "h2_provider.h"
 #include "json_text.h"
 
 namespace headrace::sim {
 
 std::uint64_t Serving::bytes_read() const {
+  if (answer.h2) {
+    const std::uint64_t last = over_turn != 0        ? over_turn
+                               : text->reset_by_them ? peer->turn_offered(text->reset_at)
+                                                     : 0;
+    return payload_within(placed, last == 0 ? peer->bytes_read() : peer->bytes_read_by(last));
+  }
   const std::uint64_t read = peer->bytes_read();
   return read <= answer_begin ? 0 : std::min(read - answer_begin, answer.cut);
+}
+
+std::uint64_t Serving::bytes_due() const {
+  if (!answer.h2 || over_turn == 0) return bytes_read();
+  return payload_within(placed, peer->bytes_read_by(over_turn - 1));
+}
+
+std::uint64_t Serving::turn_read(std::uint64_t offset) const {
+  if (!answer.h2) return peer->turn_read(answer_begin + offset);
+  const std::uint64_t wire = wire_of(placed, offset);
+  return wire == 0 ? 0 : peer->turn_read(wire);
 }
 
 bool Serving::answer_over() const {
@@ -21,7 +39,8 @@ bool Serving::answer_over() const {
 
 // -- a connection
 
-ProviderPeer::ProviderPeer(SimNet& net, Provider& provider) : SimPeer(net), provider_(provider) {}
+ProviderPeer::ProviderPeer(SimNet& net, Provider& provider)
+    : ProviderConn(net), provider_(provider) {}
 
 void ProviderPeer::on_bytes(std::string_view bytes) {
   if (ended_by_script_) return;
@@ -44,7 +63,7 @@ void ProviderPeer::look_for_request() {
   if (serving_ != nullptr || reader_.messages().size() <= served_) return;
   const Message& message = reader_.messages()[served_];
   if (plan_ == nullptr) {
-    plan_ = request_in(message);
+    plan_ = provider_.request_in(message);
     if (plan_ == nullptr && !message.complete) return;
     if (plan_ == nullptr) {
       provider_.verdict().fail("a request of nobody reached a provider: %s",
@@ -58,19 +77,6 @@ void ProviderPeer::look_for_request() {
   const bool early =
       answer_.fault == Fault::early && message.wire_end - message.wire_begin >= answer_.early_after;
   if (message.complete || early) begin_answer(message);
-}
-
-// Fields pass in their own dialect only; where they do not, the text tells whose it is.
-const RequestPlan* ProviderPeer::request_in(const Message& message) const {
-  for (const char* name : {"idempotency-key", "anthropic-beta"}) {
-    const std::string* key = message.field(name);
-    if (key != nullptr && key->starts_with("req-"))
-      return provider_.find(std::stoull(key->substr(4)));
-  }
-  constexpr std::string_view kText = "\"request ";
-  const std::size_t at = message.body.find(kText);
-  if (!message.complete || at == std::string::npos) return nullptr;
-  return provider_.find(std::strtoull(message.body.c_str() + at + kText.size(), nullptr, 10));
 }
 
 void ProviderPeer::begin_answer(const Message& message) {
@@ -117,7 +123,19 @@ void ProviderPeer::end_answer() {
   look_for_request();
 }
 
+// Nobody asks: the connection ends.
+void ProviderPeer::watch_idleness() {
+  const base::Nanos limit = provider_.plan().idle_limit;
+  if (limit == 0) return;
+  net().after(limit, [this, generation = generation_] {
+    const bool idle = generation == generation_ && serving_ == nullptr && plan_ == nullptr;
+    if (idle && !finished() && !saw_reset() && !ended_by_script_) end(false);
+  });
+}
+
 void ProviderPeer::choose_fate() {
+  watch_idleness();
+  if (provider_.plan().calm) return;
   base::Prng& dice = provider_.dice();
   if (dice.chance(0.75)) return;
   if (dice.chance(0.5)) {
@@ -159,17 +177,33 @@ Provider::Provider(SimNet& net,
       made_(made) {}
 
 AnswerPlan Provider::make_answer(const RequestPlan& plan) {
-  return plan.answer(made_[plan.id]++, plan_.family);
+  return plan.answer(made_[plan.id]++, plan_.family, plan_.h2);
 }
 
 SimPeer* Provider::on_accept() {
-  peers.push_back(std::make_unique<ProviderPeer>(net_, *this));
+  if (plan_.h2) {
+    peers.push_back(std::make_unique<H2ProviderPeer>(net_, *this));
+  } else {
+    peers.push_back(std::make_unique<ProviderPeer>(net_, *this));
+  }
   return peers.back().get();
 }
 
 void Provider::change_mode(Mode mode) {
   if (mode != Mode::answers) was_away_ = true;
   set_mode(mode);
+}
+
+// Fields pass in their own dialect only; where they do not, the text tells whose it is.
+const RequestPlan* Provider::request_in(const Message& message) const {
+  for (const char* name : {"idempotency-key", "anthropic-beta"}) {
+    const std::string* key = message.field(name);
+    if (key != nullptr && key->starts_with("req-")) return find_(std::stoull(key->substr(4)));
+  }
+  constexpr std::string_view kText = "\"request ";
+  const std::size_t at = message.body.find(kText);
+  if (!message.complete || at == std::string::npos) return nullptr;
+  return find_(std::strtoull(message.body.c_str() + at + kText.size(), nullptr, 10));
 }
 
 Serving& Provider::add_serving(Serving serving) {

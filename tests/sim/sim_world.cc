@@ -89,7 +89,7 @@ void SimWorld::add_rules(const config::Snapshot& snapshot) {
 
 void SimWorld::schedule() {
   for (const ClientPlan& plan : scenario_.clients) {
-    clients_.push_back(std::make_unique<ClientPeer>(net_, plan));
+    clients_.push_back(ClientPeer::make(net_, plan));
     net_.after(plan.start_after, [client = clients_.back().get(), worker = plan.worker] {
       client->start(gateway(worker));
     });
@@ -128,6 +128,12 @@ const std::vector<Serving*>& SimWorld::servings_of(std::uint64_t id) const {
   static const std::vector<Serving*> kNone;
   const auto found = servings_.find(id);
   return found == servings_.end() ? kNone : found->second;
+}
+
+std::uint64_t SimWorld::turn_at(const RequestPlan& plan, base::Nanos time) const {
+  const auto& times = nodes_[worker_of(plan.id)]->turn_times;
+  const auto behind = std::upper_bound(times.begin(), times.end(), time);
+  return static_cast<std::uint64_t>(behind - times.begin()) - 1;
 }
 
 // -- the run
@@ -191,7 +197,7 @@ void SimWorld::turn_one(Node& node) {
 }
 
 void SimWorld::drain_ring(Node& node) {
-  std::array<Record, 64> records;
+  std::array<Record, 4> records;
   while (const std::size_t count = node.ring.pop(records)) {
     for (std::size_t i = 0; i < count; ++i) {
       const Record& record = records[i];
@@ -223,18 +229,24 @@ void SimWorld::check_turn() {
       active_.push_back(serving);
     }
   }
-  for (const Serving* serving : active_) check_serving(*serving);
+  for (Serving* serving : active_) check_serving(*serving);
   std::erase_if(active_, [](const Serving* serving) {
-    return serving->answer_over() || serving->peer->worker_gone();
+    return serving->answer_over() || serving->peer->worker_gone() || serving->client_gone != 0 ||
+           (serving->text != nullptr && serving->text->over());
   });
 }
 
-void SimWorld::check_serving(const Serving& serving) {
+void SimWorld::check_serving(Serving& serving) {
   const std::size_t index = client_of_.at(serving.request->id);
   const ClientPeer& client = *clients_[index];
   const auto id = static_cast<unsigned long long>(serving.request->id);
+  const std::size_t request = client.index_of(*serving.request);
   const bool translated = serving.request->family != serving.answer.family;
-  if (client.worker_gone() && !serving.answer_over() && !serving.peer->worker_gone()) {
+  const bool lives_on =
+      client.worker_gave_up(request) && !serving.answer_over() && !serving.peer->worker_gone();
+  if (lives_on && serving.answer.h2) {  // whether it was told is seen when that arrives
+    serving.client_gone = nodes_[worker_of(serving.request->id)]->turn_times.size() - 1;
+  } else if (lives_on) {
     verdict_.fail("request %llu: the client is gone, its attempt is not (turn %llu)",
                   id,
                   static_cast<unsigned long long>(turns()));
@@ -243,11 +255,14 @@ void SimWorld::check_serving(const Serving& serving) {
   // windows.
   constexpr std::uint64_t kBound = base::limits::kHoldBytes + base::limits::kPauseBytes +
                                    base::limits::kEventBytes + io::Socket::kOvershootBytes;
-  const std::uint64_t most = kBound + 2 * scenario_.faults.window_max;
-  if (!translated && serving.bytes_read() > client.received() + most) {
-    verdict_.fail("request %llu: %llu bytes wait for the client",
-                  id,
-                  static_cast<unsigned long long>(serving.bytes_read() - client.received()));
+  const std::uint64_t most = kBound + 2 * scenario_.faults.window_max +
+                             (serving.answer.h2 ? base::limits::kH2StreamWindow : 0) +
+                             (client.plan().h2 ? base::limits::kH2SendBytes : 0);
+  if (!translated && serving.bytes_read() > client.received_of(request) + most) {
+    verdict_.fail(
+        "request %llu: %llu bytes wait for the client",
+        id,
+        static_cast<unsigned long long>(serving.bytes_read() - client.received_of(request)));
   }
 }
 
@@ -259,11 +274,12 @@ std::string SimWorld::describe() const {
       const AnswerPlan& answer = serving->answer;
       std::snprintf(line,
                     sizeof line,
-                    "  provider %zu (%s) credential %zd saw request %llu (%s): fault %d, status "
+                    "  provider %zu (%s%s) credential %zd saw request %llu (%s): fault %d, status "
                     "%d, said %d, %s of "
                     "%zu B, cut %llu/%zu, read %llu, ending %d\n",
                     serving->provider,
                     answer.family == api::Family::openai ? "openai" : "anthropic",
+                    answer.h2 ? ", HTTP/2" : "",
                     static_cast<ssize_t>(serving->credential),
                     static_cast<unsigned long long>(serving->request->id),
                     serving->request->family == api::Family::openai ? "openai" : "anthropic",
@@ -314,10 +330,19 @@ void SimWorld::wind_down() {
     if (!node->worker->quiet()) verdict_.fail("a worker does not stop");
     if (!node->worker->drained()) verdict_.fail("a worker does not say that it is drained");
     for (int i = 0; i < 20; ++i) turn_one(*node);
-    // A configuration that is published in the very end leaves a wake-up that is still to be
-    // delivered.
-    for (int i = 0; i < 100 && !node->io.quiet(); ++i) turn_one(*node);
+  }
+  // A configuration that is published in the very end leaves wake-ups that are still to be
+  // delivered.
+  const auto noisy = [](const auto& node) { return !node->io.quiet(); };
+  for (int i = 0; i < 100 && std::any_of(nodes_.begin(), nodes_.end(), noisy); ++i) {
+    for (const auto& node : nodes_) turn_one(*node);
+  }
+  for (const auto& node : nodes_) {
     requests_begun_ += node->worker->shop().tally.requests;
+    const upstream::PoolCounters& counters = node->worker->shop().pool.counters();
+    pool_counters_.connects += counters.connects;
+    pool_counters_.reuses += counters.reuses;
+    pool_counters_.waits += counters.waits;
   }
   check_rest();
 }

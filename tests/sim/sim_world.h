@@ -46,6 +46,8 @@ class SimWorld {
   base::Nanos time_of(const RequestPlan& plan, std::uint64_t turn) const {
     return nodes_[worker_of(plan.id)]->turn_times.at(turn);
   }
+  // The last of its turns that began by then.
+  std::uint64_t turn_at(const RequestPlan& plan, base::Nanos time) const;
   // The attempts at a request that providers saw, in order.
   const std::vector<Serving*>& servings_of(std::uint64_t id) const;
   const std::map<std::string, RequestRecords>& records() const {
@@ -55,6 +57,8 @@ class SimWorld {
   // What a key has used, in the end.
   const policy::KeyLimits& limits_of(std::size_t key) const { return *key_limits_[key]; }
   base::Nanos now() const { return net_.now(); }
+  // Of all workers: what they say of connections to providers.
+  const upstream::PoolCounters& pool_counters() const { return pool_counters_; }
   // While there were clients; afterwards every run drains.
   bool draining() const { return scenario_.drain_at != 0; }
   // What became of everything, for people.
@@ -86,7 +90,7 @@ class SimWorld {
   std::size_t clients_served() const;
   bool all_quiet() const;
   void check_turn();
-  void check_serving(const Serving& serving);
+  void check_serving(Serving& serving);
   void add_rules(const config::Snapshot& snapshot);
   void free_rules();
   bool clients_done() const;
@@ -116,6 +120,7 @@ class SimWorld {
   std::uint64_t turns_ = 0;  // of all workers
   std::uint64_t requests_begun_ = 0;
   base::Nanos drained_at_ = 0;
+  upstream::PoolCounters pool_counters_;
 };
 
 }  // namespace headrace::sim

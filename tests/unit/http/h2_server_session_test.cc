@@ -9,6 +9,7 @@
 
 #include "h2_frames.h"
 #include "h2_outcome.h"
+#include "io/receive_pool.h"
 
 namespace headrace::test {
 namespace {
@@ -166,6 +167,31 @@ TEST_CASE("a stream's window follows its consumer, the connection's does not") {
   }
   CHECK(reset_code(ear.output(), 1) == 3);
   CHECK_FALSE(ear.session.ended());
+}
+
+TEST_CASE("what a closed window holds back does not keep receive buffers that are scarce") {
+  io::ReceivePool pool({.buffer_bytes = 4000, .initial = 4, .cap = 4});
+  ServerEar ear;
+  ear.give(std::string(h2::kPreface) + h2::settings({{4, 0}}) + h2::headers(1, kPost, true));
+  HeardStream& stream = *ear.find(1);
+  REQUIRE(ear.session.answer(stream, 200, "", false));
+  (void)ear.output();
+  std::string text;
+  for (const std::size_t size : {10u, 3000u, 2000u, 4000u, 10u, 100u}) {
+    io::Buffer* buffer = pool.take();
+    REQUIRE(buffer != nullptr);
+    const std::string piece(size, static_cast<char>('a' + text.size() % 26));
+    piece.copy(pool.landing(*buffer), size);
+    ear.session.write(stream, pool.received(*buffer, size));
+    (void)ear.output();
+    text += piece;
+  }
+  CHECK(pool.out() <= 3);
+  CHECK(pool.free_count() >= 1);
+  ear.session.finish(stream);
+  ear.give(h2::window(1, 100'000));
+  CHECK(h2::payload_of(h2::frames_of(ear.output()), 1) == text);
+  CHECK(pool.out() == 0);
 }
 
 TEST_CASE("the peer's windows bound what is framed, and room bounds what is produced") {

@@ -125,6 +125,23 @@ TEST_CASE("faults that make us reset streams end the connection within 200") {
         }) <= 200);
 }
 
+TEST_CASE("a head in eight more frames is one head, however its bytes come") {
+  const std::string block = h2::block(kGet);
+  std::string text = hello();
+  for (std::size_t i = 0; i <= 8; ++i) {
+    text += h2::frame(i == 0 ? h2::kHeaders : h2::kContinuation,
+                      i == 8   ? h2::kEndHeaders
+                      : i == 0 ? h2::kEndStream
+                               : 0,
+                      1,
+                      Bytes(block).substr(i * 4, i == 8 ? Bytes::npos : 4));
+  }
+  ServerEar ear;
+  for (const char& byte : text) ear.give({&byte, 1});
+  CHECK_FALSE(ear.session.ended());
+  CHECK(ear.find(1) != nullptr);
+}
+
 TEST_CASE("a head in too many frames ends the connection") {
   for (const std::size_t continuations : {8u, 9u}) {
     ServerEar ear;

@@ -20,10 +20,10 @@ class Asker final : public upstream::AnswerOwner {
   void on_answer_head(const http::ResponseHead&, const http::Fields&, base::Bytes) override {}
   void on_answer_body(io::Slice) override {}
   void on_answer_end() override { ended = true; }
-  void on_answer_failed(base::Error) override { failed = true; }
+  void on_answer_failed(base::Error why) override { error = why; }
 
   bool ended = false;
-  bool failed = false;
+  base::Error error;
 };
 
 struct Bench : SimStage {
@@ -112,11 +112,37 @@ TEST_CASE("a call that was refused is not asked again on the connection that ref
   REQUIRE(bench.take().ok());
   bench.settle();
   bench.server[0].send(h2::settings() + h2::reset(1, kRefused));
-  REQUIRE(bench.run_until([&] { return bench.asker.failed; }));
+  REQUIRE(bench.run_until([&] { return bench.asker.error.code != base::Errc::ok; }));
   bench.calls.clear();
   REQUIRE(bench.take(true).ok());
   CHECK(bench.pool.counters().connects == 2);
   bench.settle();
+}
+
+TEST_CASE("whoever joins a connection that still connects waits as long as he asked to, not less") {
+  Bench bench;
+  bench.server.set_mode(sim::SimListenerPeer::Mode::black_hole);
+  Asker hasty;
+  Asker patient;
+  const auto ask = [&](Asker& asker, base::Nanos patience) {
+    base::Result<upstream::Call*> call = bench.pool.call(bench.origin, patience, false);
+    REQUIRE(call.ok());
+    (*call)->send(asker, {bench.io.blocks().copy_of("GET / HTTP/1.1\r\nhost: h\r\n\r\n"), {}, {}});
+  };
+  SUBCASE("the hasty one first") {
+    ask(hasty, kSecond / 10);
+    ask(patient, kSecond);
+  }
+  SUBCASE("the patient one first") {
+    ask(patient, kSecond);
+    ask(hasty, kSecond / 10);
+  }
+  CHECK(bench.pool.counters().connects == 1);
+  bench.run_for(kSecond / 5);
+  CHECK(hasty.error.code == base::Errc::connect_timeout);
+  CHECK(patient.error.code == base::Errc::ok);
+  bench.run_for(kSecond);
+  CHECK(patient.error.code == base::Errc::connect_timeout);
 }
 
 TEST_CASE("no address is an error, one connection too many too") {
