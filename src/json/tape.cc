@@ -41,10 +41,11 @@ class TapeWriter {
   bool document() {
     skip_blanks();
     if (next_ == end_) return fail(Fault::empty);
-    if (!value()) return false;
-    while (depth_ != 0) {
-      if (!step()) return false;
-    }
+    // One call of value(), so that it is part of this loop and the place stays in registers.
+    do {
+      if (!value()) return false;
+    } while (to_next_value());
+    if (fault_ != Fault::none || full_) return false;
     skip_blanks();
     return next_ == end_ || fail(Fault::trailing);
   }
@@ -83,21 +84,27 @@ class TapeWriter {
     ++index_;
   }
 
-  // Inside a container: its end, or one more member with its value.
-  bool step() {
-    const bool object = (levels_[depth_ - 1] & kObjectLevel) != 0;
-    skip_blanks();
-    if (take(object ? '}' : ']')) return close();
-    if (!fresh_) {
-      if (!take(',')) return fail(Fault::syntax);
+  // Behind a value or an opening bracket: through the ends of containers to the next value. False
+  // at the end of the document, and at a fault.
+  [[gnu::always_inline]] bool to_next_value() {
+    while (depth_ != 0) {
+      const bool object = (levels_[depth_ - 1] & kObjectLevel) != 0;
       skip_blanks();
+      if (take(object ? '}' : ']')) {
+        close();
+        continue;
+      }
+      if (!fresh_) {
+        if (!take(',')) return fail(Fault::syntax);
+        skip_blanks();
+      }
+      fresh_ = false;
+      return !object || key();
     }
-    fresh_ = false;
-    if (object && !key()) return false;
-    return value();
+    return false;
   }
 
-  bool key() {
+  [[gnu::always_inline]] bool key() {
     if (next_ == end_ || *next_ != '"') return fail(Fault::syntax);
     if (!string()) return false;
     skip_blanks();
@@ -137,16 +144,15 @@ class TapeWriter {
     return true;
   }
 
-  bool close() {
+  void close() {
     const std::uint32_t opened = levels_[--depth_] & ~kObjectLevel;
     Node& container = tape_[opened];
     container.size = offset() - container.begin;
     container.link = index_ - opened;
     fresh_ = false;
-    return true;
   }
 
-  bool string() {
+  [[gnu::always_inline]] bool string() {
     if (!has_room()) return false;
     const char* const first = next_++;
     std::uint32_t flags = 0;
