@@ -75,7 +75,7 @@ class Cursor {
   void leave() { levels_.pop(); }
 
   // A string with both quotes. `escaped` tells whether it has escapes.
-  bool string(bool& escaped) {
+  [[gnu::always_inline]] bool string(bool& escaped) {
     if (!take('"')) return fail(Fault::syntax);
     while (true) {
       next_ = find_string_end(next_, end_, saw_non_ascii_);
@@ -94,14 +94,16 @@ class Cursor {
     const std::size_t floor = levels_.depth();
     bool opened = false;
     if (!scalar_or_open(type, opened)) return false;
-    while (levels_.depth() > floor) {
-      if (opened ? !first_member(opened) : !next_member(opened)) return false;
+    if (!opened) return true;
+    Type inner = Type::absent;
+    while (to_next_value(floor, opened)) {
+      if (!scalar_or_open(inner, opened)) return false;
     }
-    return true;
+    return fault_ == Fault::none;
   }
 
   // The start of an object's member, through the colon and the blanks behind it.
-  bool member_key(bool& escaped) {
+  [[gnu::always_inline]] bool member_key(bool& escaped) {
     if (!string(escaped)) return false;
     skip_blanks();
     if (!take(':')) return fail(Fault::syntax);
@@ -116,7 +118,7 @@ class Cursor {
 
  private:
   // One scalar, or the opening bracket of something larger.
-  bool scalar_or_open(Type& type, bool& opened) {
+  [[gnu::always_inline]] bool scalar_or_open(Type& type, bool& opened) {
     opened = false;
     if (next_ == end_) return fail(Fault::syntax);
     bool escaped = false;
@@ -145,34 +147,25 @@ class Cursor {
     }
   }
 
-  bool close(bool& opened) {
-    ++next_;
-    levels_.pop();
-    opened = false;
-    return true;
-  }
-
-  // Behind an opening bracket: its end, or the first member with its value.
-  bool first_member(bool& opened) {
-    skip_blanks();
-    if (next_is(levels_.in_object() ? '}' : ']')) return close(opened);
-    return member(opened);
-  }
-
-  // Behind a value: the bracket's end, or a comma and the next member with its value.
-  bool next_member(bool& opened) {
-    skip_blanks();
-    if (next_is(levels_.in_object() ? '}' : ']')) return close(opened);
-    if (!take(',')) return fail(Fault::syntax);
-    skip_blanks();
-    return member(opened);
-  }
-
-  bool member(bool& opened) {
-    bool escaped = false;
-    if (levels_.in_object() && !member_key(escaped)) return false;
-    Type type = Type::absent;
-    return scalar_or_open(type, opened);
+  // Behind an opening bracket or a value: through the ends of levels to the next value. False when
+  // no level above `floor` is left, and at a fault.
+  [[gnu::always_inline]] bool to_next_value(std::size_t floor, bool opened) {
+    while (levels_.depth() > floor) {
+      const bool object = levels_.in_object();
+      skip_blanks();
+      if (take(object ? '}' : ']')) {
+        levels_.pop();
+        opened = false;
+        continue;
+      }
+      if (!opened) {
+        if (!take(',')) return fail(Fault::syntax);
+        skip_blanks();
+      }
+      bool escaped = false;
+      return !object || member_key(escaped);
+    }
+    return false;
   }
 
   bool literal(Bytes word) {
