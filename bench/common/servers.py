@@ -162,12 +162,16 @@ class Server:
 
 class Nginx(Server):
     name = "nginx"
+    template = "nginx.conf.in"
 
     def command(self):
         path = self.directory / "nginx.conf"
-        path.write_text(fill("nginx.conf.in", {
-            "DIR": self.directory, "PORT": self.port, "UPSTREAM": self.upstream_port}))
+        path.write_text(fill(self.template, self.settings()))
         return [find_program("nginx"), "-p", str(self.directory), "-c", str(path)]
+
+    def settings(self):
+        """What the template is filled with."""
+        return {"DIR": self.directory, "PORT": self.port, "UPSTREAM": self.upstream_port}
 
     def is_ready(self):
         # The master listens before it has a worker, and it is the worker that is measured.

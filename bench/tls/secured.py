@@ -1,0 +1,45 @@
+"""The proxies with TLS on both sides."""
+
+from pathlib import Path
+
+from servers import Headrace, Nginx
+from terms import terms_of
+
+HERE = Path(__file__).resolve().parent
+
+
+class SecuredNginx(Nginx):
+    """HTTP/1.1 on both sides, connections to the provider pooled."""
+
+    name = "nginx_tls"
+    template = HERE / "nginx.conf.in"
+
+    def __init__(self, bench):
+        super().__init__(bench.proxy_cpu, bench.upstream_port)
+        self.terms = terms_of(bench)
+        self.probe_options = self.terms.probe_options()
+
+    def settings(self):
+        return super().settings() | self.terms.settings()
+
+
+class SecuredHeadrace(Headrace):
+    """Which HTTP is spoken is settled in the handshakes. REQUIRES the provider at `upstream_port` to have the
+    certificate of the bench."""
+
+    template = HERE / "headrace.yaml.in"
+
+    def __init__(self, bench, busy, backend="io_uring", counted=False, warm_min=1, upstream_port=None):
+        super().__init__(bench.proxy_cpu, upstream_port or bench.upstream_port, bench.build, busy, backend, counted)
+        self.name = f"headrace({busy}, tls)"
+        self.bench = bench
+        self.terms = terms_of(bench)
+        self.warm_min = warm_min
+        self.authority = self.terms.authority  # of the provider
+        self.probe_options = self.terms.probe_options()
+
+    def settings(self):
+        return super().settings() | self.terms.settings() | {"WARM_MIN": self.warm_min, "AUTHORITY": self.authority}
+
+    def check_measured(self):
+        self.bench.backends_seen.add(self.running_backend())
