@@ -8,6 +8,7 @@ import resource
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import tempfile
 import time
@@ -240,7 +241,13 @@ class Headrace(Server):
         return found.group(1) if found else "unknown"
 
     def allocations(self):
-        return int.from_bytes(self.count_file.read_bytes()[:8], "little")
+        """Of BoringSSL none: it has a count of its own."""
+        return self.heap()["allocations"]
+
+    def heap(self):
+        """What bench/alloc_count tells."""
+        counts = struct.unpack("=4Q", self.count_file.read_bytes()[:32])
+        return dict(zip(("allocations", "frees", "bytes", "tls_allocations"), counts))
 
 
 def find_program(name):
