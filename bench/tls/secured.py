@@ -1,5 +1,6 @@
 """The proxies with TLS on both sides."""
 
+import re
 from pathlib import Path
 
 from servers import Headrace, Nginx
@@ -24,22 +25,27 @@ class SecuredNginx(Nginx):
 
 
 class SecuredHeadrace(Headrace):
-    """Which HTTP is spoken is settled in the handshakes. REQUIRES the provider at `upstream_port` to have the
-    certificate of the bench."""
+    """Which HTTP is spoken is settled in the handshakes. `provider`: a server that is its provider, and shows a
+    certificate of its own; without it the probe is."""
 
     template = HERE / "headrace.yaml.in"
 
-    def __init__(self, bench, busy, backend="io_uring", counted=False, warm_min=1, upstream_port=None):
-        super().__init__(bench.proxy_cpu, upstream_port or bench.upstream_port, bench.build, busy, backend, counted)
+    def __init__(self, bench, busy, backend="io_uring", counted=False, warm_min=1, provider=None):
+        super().__init__(bench.proxy_cpu, provider.port if provider else bench.upstream_port, bench.build, busy, backend, counted)
         self.name = f"headrace({busy}, tls)"
         self.bench = bench
         self.terms = terms_of(bench)
         self.warm_min = warm_min
-        self.authority = self.terms.authority  # of the provider
+        self.authority = provider.authority if provider else self.terms.authority
         self.probe_options = self.terms.probe_options()
 
     def settings(self):
         return super().settings() | self.terms.settings() | {"WARM_MIN": self.warm_min, "AUTHORITY": self.authority}
+
+    def upstream_connections(self):
+        """By state."""
+        states = re.findall(r'^headrace_upstream_connections{state="(\w+)"} (\d+)', self.metrics(), re.M)
+        return {state: int(count) for state, count in states}
 
     def check_measured(self):
         self.bench.backends_seen.add(self.running_backend())
