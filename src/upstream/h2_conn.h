@@ -48,6 +48,8 @@ class H2Conn final : public io::SocketOwner, public http::H2ClientOwner, private
   bool fresh() const;
   // It has done enough: a successor is wanted.
   bool tired() const;
+  // It goes as soon as there is one: its time is over.
+  bool outlived() const;
   // A call of its own, to be sent in this turn. REQUIRES: room(), and a slot for it.
   void add(H2Call& call);
   // Somebody wants it: it is no spare any more, even while it connects.
