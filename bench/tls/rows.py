@@ -3,6 +3,7 @@ several rows have in common is measured once (Bench.once)."""
 
 import beside_nghttpx
 import memory
+import warm
 from measure import event_transits, ratios, round_trips
 from runner import Figures, Row
 from secured import SecuredHeadrace, SecuredNginx
@@ -42,6 +43,7 @@ def event_extra(bench):
 
 
 ROWS = [
+    Row("handshakes_waited_for", 0, "calls", warm.handshakes_waited_for),
     Row("rtt_busy_vs_nginx_tls", 0.40, "ratio", rtt_ratio("busy_tls")),
     Row("rtt_blocked_vs_nginx_tls", 1.05, "ratio", rtt_ratio("blocked_tls")),
     Row("event_tls_extra_us", 0.9, "us", event_extra),

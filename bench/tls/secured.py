@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from servers import Headrace, Nginx
+from servers import Headrace, Nginx, free_port
 from terms import terms_of
 
 HERE = Path(__file__).resolve().parent
@@ -36,16 +36,22 @@ class SecuredHeadrace(Headrace):
         self.bench = bench
         self.terms = terms_of(bench)
         self.warm_min = warm_min
+        self.plain_port = free_port()
         self.authority = provider.authority if provider else self.terms.authority
         self.probe_options = self.terms.probe_options()
 
     def settings(self):
-        return super().settings() | self.terms.settings() | {"WARM_MIN": self.warm_min, "AUTHORITY": self.authority}
+        return super().settings() | self.terms.settings() | {"WARM_MIN": self.warm_min, "PLAIN": self.plain_port,
+            "AUTHORITY": self.authority}
 
     def upstream_connections(self):
         """By state."""
         states = re.findall(r'^headrace_upstream_connections{state="(\w+)"} (\d+)', self.metrics(), re.M)
         return {state: int(count) for state, count in states}
+
+    def numbers(self, *names):
+        """The sums of some families, by the name without `headrace_` and `_total`."""
+        return {name: int(self.metric(f"headrace_{name}_total")) for name in names}
 
     def check_measured(self):
         self.bench.backends_seen.add(self.running_backend())
