@@ -3,6 +3,7 @@ several rows have in common is measured once (Bench.once)."""
 
 import beside_nghttpx
 import memory
+import pooled
 import warm
 from measure import event_transits, ratios, round_trips
 from runner import Figures, Row
@@ -44,11 +45,13 @@ def event_extra(bench):
 
 ROWS = [
     Row("handshakes_waited_for", 0, "calls", warm.handshakes_waited_for),
+    Row("acquire_p99_us", 50, "us", pooled.acquire_p99),
     Row("rtt_busy_vs_nginx_tls", 0.40, "ratio", rtt_ratio("busy_tls")),
     Row("rtt_blocked_vs_nginx_tls", 1.05, "ratio", rtt_ratio("blocked_tls")),
     Row("event_tls_extra_us", 0.9, "us", event_extra),
     Row("heap_idle_tls_h1_kib", 16, "KiB", memory.idle_heap("h1")),
     Row("heap_idle_h2_kib", 48, "KiB", memory.idle_heap("h2")),
     Row("mallocs_per_request_h2", 0, "calls", memory.mallocs),
+    Row("connections_per_1000_streams", 10, "conns", pooled.connections),
     Row("h2load_cpu_vs_nghttpx", 1.1, "ratio", beside_nghttpx.cpu_ratio),
 ]
