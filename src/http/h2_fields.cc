@@ -18,6 +18,15 @@ constexpr std::array<Bytes, 8> kLeftOut = {"connection",
 constexpr std::array<Bytes, 6> kSecret = {
     "authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie", "proxy-authorization"};
 
+// Never the same twice: in a compression table each would push out what comes again.
+constexpr std::array<Bytes, 7> kOnce = {"x-headrace-request-id",
+                                        "x-headrace-overhead-us",
+                                        "server-timing",
+                                        "x-request-id",
+                                        "request-id",
+                                        "traceparent",
+                                        "idempotency-key"};
+
 template <std::size_t Count>
 bool is_one_of(Bytes name, const std::array<Bytes, Count>& names) {
   for (const Bytes known : names) {
@@ -43,8 +52,8 @@ void H2FieldList::put(Bytes name, Bytes value, std::uint8_t flags) {
 
 void H2FieldList::field(Bytes name, Bytes value) {
   if (is_one_of(name, kLeftOut)) return;
-  const bool secret = is_one_of(name, kSecret);
-  put(name, value, secret ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE);
+  const bool indexed = !is_one_of(name, kSecret) && !is_one_of(name, kOnce);
+  put(name, value, !indexed ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE);
 }
 
 void H2FieldList::status(std::uint16_t code) {
