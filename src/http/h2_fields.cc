@@ -1,38 +1,68 @@
 #include "http/h2_fields.h"
 
+#include <algorithm>
+
 #include "base/assert.h"
 
 namespace headrace::http {
 namespace {
 
-// RFC 9113 section 8.2.2, and `host`, which becomes :authority.
-constexpr std::array<Bytes, 8> kLeftOut = {"connection",
-                                           "keep-alive",
-                                           "proxy-connection",
-                                           "transfer-encoding",
-                                           "upgrade",
-                                           "http2-settings",
-                                           "te",
-                                           "host"};
-// Secrets stay out of compression tables, ours and the peer's.
-constexpr std::array<Bytes, 6> kSecret = {
-    "authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie", "proxy-authorization"};
+enum class Kind : std::uint8_t {
+  usual,
+  left_out,   // RFC 9113 section 8.2.2, and `host`, which becomes :authority
+  unindexed,  // stays out of compression tables, ours and the peer's
+};
+struct Known {
+  Bytes name;
+  Kind kind;
+};
 
-// Never the same twice: in a compression table each would push out what comes again.
-constexpr std::array<Bytes, 7> kOnce = {"x-headrace-request-id",
-                                        "x-headrace-overhead-us",
-                                        "server-timing",
-                                        "x-request-id",
-                                        "request-id",
-                                        "traceparent",
-                                        "idempotency-key"};
+// By length. Unindexed are secrets, and what never comes twice: it would push out what does.
+constexpr std::array<Known, 21> kKnown = {{
+    {"te", Kind::left_out},
+    {"host", Kind::left_out},
+    {"cookie", Kind::unindexed},
+    {"api-key", Kind::unindexed},
+    {"upgrade", Kind::left_out},
+    {"x-api-key", Kind::unindexed},
+    {"connection", Kind::left_out},
+    {"keep-alive", Kind::left_out},
+    {"request-id", Kind::unindexed},
+    {"traceparent", Kind::unindexed},
+    {"x-request-id", Kind::unindexed},
+    {"authorization", Kind::unindexed},
+    {"server-timing", Kind::unindexed},
+    {"http2-settings", Kind::left_out},
+    {"x-goog-api-key", Kind::unindexed},
+    {"idempotency-key", Kind::unindexed},
+    {"proxy-connection", Kind::left_out},
+    {"transfer-encoding", Kind::left_out},
+    {"proxy-authorization", Kind::unindexed},
+    {"x-headrace-request-id", Kind::unindexed},
+    {"x-headrace-overhead-us", Kind::unindexed},
+}};
+static_assert(std::ranges::is_sorted(kKnown, {}, [](const Known& known) {
+  return known.name.size();
+}));
+constexpr std::size_t kLongest = kKnown.back().name.size();
 
-template <std::size_t Count>
-bool is_one_of(Bytes name, const std::array<Bytes, Count>& names) {
-  for (const Bytes known : names) {
-    if (base::equals_lowered(name, known)) return true;
+// Where the names of each length begin.
+constexpr std::array<std::uint8_t, kLongest + 2> kBegins = [] {
+  std::array<std::uint8_t, kLongest + 2> begins{};
+  std::uint8_t at = 0;
+  for (std::size_t size = 0; size < begins.size(); ++size) {
+    while (at < kKnown.size() && kKnown[at].name.size() < size) ++at;
+    begins[size] = at;
   }
-  return false;
+  return begins;
+}();
+
+Kind kind_of(Bytes name) {
+  if (name.size() > kLongest) return Kind::usual;
+  for (std::size_t i = kBegins[name.size()]; i < kBegins[name.size() + 1]; ++i) {
+    if (base::equals_lowered(name, kKnown[i].name)) return kKnown[i].kind;
+  }
+  return Kind::usual;
 }
 
 std::uint8_t* bytes_of(Bytes text) {
@@ -51,9 +81,9 @@ void H2FieldList::put(Bytes name, Bytes value, std::uint8_t flags) {
 }
 
 void H2FieldList::field(Bytes name, Bytes value) {
-  if (is_one_of(name, kLeftOut)) return;
-  const bool indexed = !is_one_of(name, kSecret) && !is_one_of(name, kOnce);
-  put(name, value, !indexed ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE);
+  const Kind kind = kind_of(name);
+  if (kind == Kind::left_out) return;
+  put(name, value, kind == Kind::unindexed ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE);
 }
 
 void H2FieldList::status(std::uint16_t code) {
