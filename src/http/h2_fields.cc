@@ -95,10 +95,10 @@ void H2FieldList::status(std::uint16_t code) {
 
 // Cuts one line off the front of `text`.
 bool H2FieldList::line(Bytes& text, Bytes& name, Bytes& value) {
-  const std::size_t end = text.find("\r\n");
-  if (end == Bytes::npos) return false;
-  const Bytes whole = text.substr(0, end);
-  text.remove_prefix(end + 2);
+  const std::size_t end = text.find('\n');
+  if (end == Bytes::npos || end == 0 || text[end - 1] != '\r') return false;
+  const Bytes whole = text.substr(0, end - 1);
+  text.remove_prefix(end + 1);
   const std::size_t colon = whole.find(':');
   if (colon == Bytes::npos) {
     name = {};
