@@ -9,37 +9,38 @@ namespace {
 
 enum class Kind : std::uint8_t {
   usual,
-  left_out,   // RFC 9113 section 8.2.2, and `host`, which becomes :authority
-  unindexed,  // stays out of compression tables, ours and the peer's
+  left_out,  // RFC 9113 section 8.2.2, and `host`, which becomes :authority
+  secret,    // stays out of compression tables, ours and the peer's
+  once,      // so does what never comes twice: it would push out what does
 };
 struct Known {
   Bytes name;
   Kind kind;
 };
 
-// By length. Unindexed are secrets, and what never comes twice: it would push out what does.
+// By length.
 constexpr std::array<Known, 21> kKnown = {{
     {"te", Kind::left_out},
     {"host", Kind::left_out},
-    {"cookie", Kind::unindexed},
-    {"api-key", Kind::unindexed},
+    {"cookie", Kind::secret},
+    {"api-key", Kind::secret},
     {"upgrade", Kind::left_out},
-    {"x-api-key", Kind::unindexed},
+    {"x-api-key", Kind::secret},
     {"connection", Kind::left_out},
     {"keep-alive", Kind::left_out},
-    {"request-id", Kind::unindexed},
-    {"traceparent", Kind::unindexed},
-    {"x-request-id", Kind::unindexed},
-    {"authorization", Kind::unindexed},
-    {"server-timing", Kind::unindexed},
+    {"request-id", Kind::once},
+    {"traceparent", Kind::once},
+    {"x-request-id", Kind::once},
+    {"authorization", Kind::secret},
+    {"server-timing", Kind::once},
     {"http2-settings", Kind::left_out},
-    {"x-goog-api-key", Kind::unindexed},
-    {"idempotency-key", Kind::unindexed},
+    {"x-goog-api-key", Kind::secret},
+    {"idempotency-key", Kind::once},
     {"proxy-connection", Kind::left_out},
     {"transfer-encoding", Kind::left_out},
-    {"proxy-authorization", Kind::unindexed},
-    {"x-headrace-request-id", Kind::unindexed},
-    {"x-headrace-overhead-us", Kind::unindexed},
+    {"proxy-authorization", Kind::secret},
+    {"x-headrace-request-id", Kind::once},
+    {"x-headrace-overhead-us", Kind::once},
 }};
 static_assert(std::ranges::is_sorted(kKnown, {}, [](const Known& known) {
   return known.name.size();
@@ -83,7 +84,8 @@ void H2FieldList::put(Bytes name, Bytes value, std::uint8_t flags) {
 void H2FieldList::field(Bytes name, Bytes value) {
   const Kind kind = kind_of(name);
   if (kind == Kind::left_out) return;
-  put(name, value, kind == Kind::unindexed ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE);
+  const bool indexed = kind == Kind::usual || (kind == Kind::once && teaches_);
+  put(name, value, indexed ? NGHTTP2_NV_FLAG_NONE : NGHTTP2_NV_FLAG_NO_INDEX);
 }
 
 void H2FieldList::status(std::uint16_t code) {
