@@ -18,6 +18,7 @@ from servers import Failed
 POOLED = 20
 WAVES = 100
 WAVES_QUICK = 20
+APART_S = 0.001
 STREAMS = 1000
 WAIT_S = 20
 TCP_REPAIR = 19  # linux/tcp.h
@@ -86,9 +87,11 @@ class Relay:
 
 
 def ask_wave(server, clients, request):
-    """One request each at the same time, so that each takes a connection of its own."""
+    """Requests that run beside each other, so that each takes a connection of its own, and come one by one, so that
+    none waits for another's part of a turn."""
     for client in clients:
         client.sendall(request)
+        time.sleep(APART_S)
     for client in clients:
         seen = b""
         while b"\r\n\r\n" not in seen:
@@ -117,7 +120,7 @@ def percentile_bound_us(server, family, share):
 
 def acquire(bench):
     waves = WAVES_QUICK if bench.quick else WAVES
-    with SecuredMock(bench, h2=False, ttft="const:1ms") as mock:
+    with SecuredMock(bench, h2=False, ttft="const:50ms") as mock:
         relay = Relay(mock)
         try:
             with SecuredHeadrace(bench, "off", warm_min=POOLED, provider=relay) as server:
