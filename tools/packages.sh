@@ -9,7 +9,7 @@ declare -A packages=(
   [test]="doctest-dev libseccomp-dev curl nodejs python3 python3-httpx python3-h2 python3-aiohttp nginx-light
     nghttp2-client nghttp2-proxy nghttp2-server strace tinyproxy-bin"
   [sdk]="nodejs npm"
-  [bench]="libbenchmark-dev nginx-light haproxy valgrind strace python3"
+  [bench]="libbenchmark-dev nginx-light haproxy nghttp2-client nghttp2-proxy openssl valgrind strace python3"
   [clang]="clang-19 clang-format-19 clang-tidy-19 libclang-rt-19-dev lld-19"
   [transport]="libsqlite3-dev" # the audit store
 )

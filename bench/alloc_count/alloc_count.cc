@@ -4,17 +4,24 @@
 // anybody.
 //
 // Layout, native-endian u64: allocations (malloc, calloc, realloc, aligned forms, operator new),
-// frees.
+// frees, bytes that are allocated now (as the C library rounded them), and allocations that
+// BoringSSL asked for, which are not among the first. Who asks is told by the address that a call
+// returns to.
 #include <fcntl.h>
+#include <link.h>
+#include <malloc.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <new>
+#include <span>
+#include <string_view>
 
 // The C library's own entry points, whose names are not ours to choose.
 // NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming)
@@ -32,6 +39,8 @@ namespace {
 struct Counts {
   std::atomic<std::uint64_t> allocations{0};
   std::atomic<std::uint64_t> frees{0};
+  std::atomic<std::uint64_t> bytes{0};
+  std::atomic<std::uint64_t> tls_allocations{0};
 };
 
 constexpr std::size_t kFileBytes = 64;
@@ -41,11 +50,44 @@ static_assert(sizeof(Counts) <= kFileBytes);
 constinit Counts before_the_file;
 constinit std::atomic<Counts*> counts{&before_the_file};
 
-void note_allocation() {
-  counts.load()->allocations.fetch_add(1, std::memory_order_relaxed);
+// Where BoringSSL's two libraries lie; nowhere before the constructor below has looked.
+struct Range {
+  std::uintptr_t first = 0;
+  std::uintptr_t size = 0;
+};
+constinit std::array<Range, 2> tls_code;
+
+int find_tls_code(dl_phdr_info* object, std::size_t, void*) {
+  const std::string_view name = object->dlpi_name;
+  for (std::size_t i = 0; i < tls_code.size(); ++i) {
+    if (name.find(i == 0 ? "/libssl.so" : "/libcrypto.so") == std::string_view::npos) continue;
+    for (const ElfW(Phdr) & part : std::span(object->dlpi_phdr, object->dlpi_phnum)) {
+      if (part.p_type != PT_LOAD || (part.p_flags & PF_X) == 0) continue;
+      tls_code[i] = {object->dlpi_addr + part.p_vaddr, part.p_memsz};
+    }
+  }
+  return 0;
 }
-void note_free() {
+
+bool is_tls(const void* caller) {
+  const auto address = reinterpret_cast<std::uintptr_t>(caller);
+  return address - tls_code[0].first < tls_code[0].size ||
+         address - tls_code[1].first < tls_code[1].size;
+}
+
+void* noted(void* memory, const void* caller = nullptr) {
+  Counts& now = *counts.load();
+  auto& allocations = is_tls(caller) ? now.tls_allocations : now.allocations;
+  allocations.fetch_add(1, std::memory_order_relaxed);
+  now.bytes.fetch_add(malloc_usable_size(memory), std::memory_order_relaxed);
+  return memory;
+}
+void note_no_bytes(void* memory) {
+  counts.load()->bytes.fetch_sub(malloc_usable_size(memory), std::memory_order_relaxed);
+}
+void note_free(void* memory) {
   counts.load()->frees.fetch_add(1, std::memory_order_relaxed);
+  note_no_bytes(memory);
 }
 
 __attribute__((constructor)) void map_file() {
@@ -60,12 +102,13 @@ __attribute__((constructor)) void map_file() {
   auto* mapped = new (memory) Counts;
   mapped->allocations.store(before_the_file.allocations.load());
   mapped->frees.store(before_the_file.frees.load());
+  mapped->bytes.store(before_the_file.bytes.load());
+  dl_iterate_phdr(find_tls_code, nullptr);
   counts.store(mapped);
 }
 
 void* counted_aligned(std::size_t alignment, std::size_t size) {
-  note_allocation();
-  return __libc_memalign(alignment, size);
+  return noted(__libc_memalign(alignment, size));
 }
 
 // What operator new owes its caller: memory, or bad_alloc.
@@ -81,18 +124,16 @@ void* or_throw(void* memory) {
 extern "C" {
 
 void* malloc(std::size_t size) noexcept {
-  note_allocation();
-  return __libc_malloc(size);
+  return noted(__libc_malloc(size), __builtin_return_address(0));
 }
 
 void* calloc(std::size_t count, std::size_t size) noexcept {
-  note_allocation();
-  return __libc_calloc(count, size);
+  return noted(__libc_calloc(count, size), __builtin_return_address(0));
 }
 
 void* realloc(void* memory, std::size_t size) noexcept {
-  note_allocation();
-  return __libc_realloc(memory, size);
+  if (memory != nullptr) note_no_bytes(memory);
+  return noted(__libc_realloc(memory, size), __builtin_return_address(0));
 }
 
 void* memalign(std::size_t alignment, std::size_t size) noexcept {
@@ -109,7 +150,7 @@ int posix_memalign(void** memory, std::size_t alignment, std::size_t size) noexc
 }
 
 void free(void* memory) noexcept {
-  if (memory != nullptr) note_free();
+  if (memory != nullptr) note_free(memory);
   __libc_free(memory);
 }
 

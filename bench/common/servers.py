@@ -8,6 +8,7 @@ import resource
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import tempfile
 import time
@@ -162,12 +163,16 @@ class Server:
 
 class Nginx(Server):
     name = "nginx"
+    template = "nginx.conf.in"
 
     def command(self):
         path = self.directory / "nginx.conf"
-        path.write_text(fill("nginx.conf.in", {
-            "DIR": self.directory, "PORT": self.port, "UPSTREAM": self.upstream_port}))
+        path.write_text(fill(self.template, self.settings()))
         return [find_program("nginx"), "-p", str(self.directory), "-c", str(path)]
+
+    def settings(self):
+        """What the template is filled with."""
+        return {"DIR": self.directory, "PORT": self.port, "UPSTREAM": self.upstream_port}
 
     def is_ready(self):
         # The master listens before it has a worker, and it is the worker that is measured.
@@ -236,7 +241,13 @@ class Headrace(Server):
         return found.group(1) if found else "unknown"
 
     def allocations(self):
-        return int.from_bytes(self.count_file.read_bytes()[:8], "little")
+        """Of BoringSSL none: it has a count of its own."""
+        return self.heap()["allocations"]
+
+    def heap(self):
+        """What bench/alloc_count tells."""
+        counts = struct.unpack("=4Q", self.count_file.read_bytes()[:32])
+        return dict(zip(("allocations", "frees", "bytes", "tls_allocations"), counts))
 
 
 def find_program(name):

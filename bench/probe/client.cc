@@ -1,26 +1,18 @@
 #include "client.h"
 
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include <array>
-#include <cerrno>
-#include <cstring>
-
 namespace headrace::probe {
 
 Client::Client(SpinLoop& loop, ClientOwner& owner, const Path& path, bool stream)
     : loop_(loop),
       owner_(owner),
-      fd_(connect_to(path.server)),
+      wire_(connect_to(path.server), path.tls, Wire::Role::client),
       stream_(stream),
       request_(path.server, path.model, stream) {
-  loop_.add(fd_, *this);
+  loop_.add(wire_.fd(), *this);
 }
 
 Client::~Client() {
-  loop_.remove(fd_);
-  close(fd_);
+  loop_.remove(wire_.fd());
 }
 
 void Client::send_request(std::uint64_t id) {
@@ -31,17 +23,16 @@ void Client::send_request(std::uint64_t id) {
   reader_.reset();
   const std::string_view text = request_.with_id(id);
   sent_at_ = now();
-  send_all(fd_, text, "a request");
+  wire_.send(text, "a request");
 }
 
 void Client::on_readable() {
-  std::array<char, 16384> bytes;
-  const ssize_t count = recv(fd_, bytes.data(), bytes.size(), MSG_DONTWAIT);
-  if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
-  if (count == 0)
+  const std::string_view bytes = wire_.receive();
+  if (!wire_.broken().empty()) die("receiving: %s", wire_.broken().c_str());
+  if (wire_.gone())
     die("the server closed a connection after %zu bytes of a body", reader_.body().size());
-  if (count < 0) die("receiving: %s", std::strerror(errno));
-  reader_.feed({bytes.data(), static_cast<std::size_t>(count)});
+  if (bytes.empty()) return;
+  reader_.feed(bytes);
   if (!reader_.has_head()) return;
   check_head();
   if (stream_) take_events();

@@ -8,13 +8,15 @@
 #include "message_reader.h"
 #include "payload.h"
 #include "system.h"
+#include "wire.h"
 
 namespace headrace::probe {
 
-// Whom a client asks, and for which model.
+// Whom a client asks, for which model, and how (null: without TLS).
 struct Path {
   Endpoint server;
   std::string_view model = kClientModel;
+  const TlsTerms* tls = nullptr;
 };
 
 class Client;
@@ -49,7 +51,7 @@ class Client final : public Pollable {
 
   SpinLoop& loop_;
   ClientOwner& owner_;
-  int fd_;
+  Wire wire_;
   bool stream_;
   bool head_checked_ = false;
   bool opened_ = false;  // the role event arrived

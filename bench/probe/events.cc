@@ -99,7 +99,8 @@ constexpr std::size_t kBlocks = 4;       // direct and proxied parts alternate t
 void run_events(const Options& options) {
   raise_file_limit(options.streams * 4 + 64);
   SpinLoop loop(options.time_limit);
-  Upstream upstream(loop, options.upstream, options.upstream_model, Upstream::Kind::stream);
+  Upstream upstream(
+      loop, options.upstream, options.upstream_model, options.tls.get(), Upstream::Kind::stream);
   RealtimeBursts bursts(options.realtime, options.processes);
   const Nanos gap = kSecond / static_cast<Nanos>(options.rate);
   // At least one event a stream: the role event alone does not pass a gateway's commit point.
@@ -144,7 +145,7 @@ void run_events(const Options& options) {
         static_cast<long long>(p50 - direct_p50),
         static_cast<long long>(p99 - direct_p99));
   }
-  std::printf("}\n");
+  std::printf(",\"tls\":\"%s\"}\n", tls_in_use().c_str());
 }
 
 }  // namespace headrace::probe

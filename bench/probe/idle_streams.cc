@@ -25,7 +25,8 @@ class Holder final : public ClientOwner {
 void run_idle_streams(const Options& options) {
   raise_file_limit(options.streams * 2 + 64);
   SpinLoop loop(options.time_limit);
-  Upstream upstream(loop, options.upstream, options.upstream_model, Upstream::Kind::stream);
+  Upstream upstream(
+      loop, options.upstream, options.upstream_model, options.tls.get(), Upstream::Kind::stream);
   Holder holder;
   std::vector<std::unique_ptr<Client>> clients;
   for (std::size_t i = 0; i < options.streams; ++i) {

@@ -30,6 +30,8 @@ modes
 options
   --upstream-model NAME
                     what the proxy must make of the model `probe-model`; a name of the same length
+  --tls-certificate FILE, --tls-key FILE
+                    TLS on both sides; the probe's upstream shows this certificate
   --cpu N           run on this CPU
   --pid N           a process of the proxy (repeatable): CPU time, real-time bursts
   --rounds N        rtt: measured round trips a path          (4000)
@@ -76,6 +78,8 @@ enum Flag : int {
   kProxy = 1,
   kUpstream,
   kUpstreamModel,
+  kTlsCertificate,
+  kTlsKey,
   kCpu,
   kPid,
   kRounds,
@@ -92,10 +96,12 @@ enum Flag : int {
   kHelpFlag
 };
 
-constexpr std::array<option, 18> kFlags = {{
+constexpr std::array<option, 20> kFlags = {{
     {"proxy", required_argument, nullptr, kProxy},
     {"upstream", required_argument, nullptr, kUpstream},
     {"upstream-model", required_argument, nullptr, kUpstreamModel},
+    {"tls-certificate", required_argument, nullptr, kTlsCertificate},
+    {"tls-key", required_argument, nullptr, kTlsKey},
     {"cpu", required_argument, nullptr, kCpu},
     {"pid", required_argument, nullptr, kPid},
     {"rounds", required_argument, nullptr, kRounds},
@@ -123,6 +129,12 @@ void apply(Options& options, int flag) {
       break;
     case kUpstreamModel:
       options.upstream_model = parse_model(optarg);
+      break;
+    case kTlsCertificate:
+      options.tls_certificate = optarg;
+      break;
+    case kTlsKey:
+      options.tls_key = optarg;
       break;
     case kCpu:
       options.cpu = static_cast<int>(parse_count(optarg, 1023, 0));
@@ -179,6 +191,11 @@ int run(int argc, char** argv) {
   if (mode.empty() || options.proxy.text.empty() || options.upstream.text.empty()) {
     std::fputs(kHelp, stderr);
     return 2;
+  }
+  if (options.tls_certificate.empty() != options.tls_key.empty())
+    die("a certificate needs its key");
+  if (!options.tls_key.empty()) {
+    options.tls = std::make_shared<const TlsTerms>(options.tls_certificate, options.tls_key);
   }
   if (options.cpu >= 0) pin_to_cpu(options.cpu);
   if (mode == "rtt") {

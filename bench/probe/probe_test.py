@@ -1,12 +1,16 @@
 #!/usr/bin/env python3
 """Goal: the probe does not measure a proxy that damages messages. Method: a relay of our own between its two ends,
-honest or with one kind of damage; the honest one must pass in every mode, each damage must be called by its name."""
+honest or with one kind of damage; the honest one must pass in every mode, each damage must be called by its name. With
+TLS the relay sees records, and the ends speak to each other through it."""
 
 import json
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
+from pathlib import Path
 
 
 def free_port():
@@ -68,8 +72,18 @@ class Once:
         return self.change(data) if self.left == 0 else data
 
 
+CHUNK = b"c8\r\n"
+CHUNK_BYTES = 4 + 200 + 2
+
+
+def lose_event(data):
+    """The first of those that came together."""
+    at = data.index(CHUNK)
+    return data[:at] + data[at + CHUNK_BYTES:]
+
+
 class SwapEvents:
-    """Holds one event back until its successor has passed."""
+    """Two that came together, or it holds one event back until its successor has passed."""
 
     def __init__(self):
         self.held, self.seen = None, 0
@@ -78,11 +92,15 @@ class SwapEvents:
         if b'"content":"' not in data or b"HTTP/1.1" in data:
             return data
         self.seen += 1
-        if self.seen == 3:
-            self.held = data
-            return b""
         if self.held is not None:
             data, self.held = data + self.held, None
+        elif self.seen == 3 and data.count(CHUNK) > 1:
+            at = data.index(CHUNK)
+            first, second = data[at:at + CHUNK_BYTES], data[at + CHUNK_BYTES:at + 2 * CHUNK_BYTES]
+            data = data[:at] + second + first + data[at + 2 * CHUNK_BYTES:]
+        elif self.seen == 3:
+            self.held = data
+            return b""
         return data
 
 
@@ -102,6 +120,19 @@ HONEST = [
     (["saturate", "--connections", "4", "--seconds", "0.2", "--warmup", "10"], {}),
     (["idle", "--streams", "8"], {}),
     (RENAMED, dict(harm=rename)),
+]
+
+TLS_HONEST = [HONEST[0], HONEST[1], HONEST[2]]
+
+
+def flip_last(data):
+    return data[:-1] + bytes([data[-1] ^ 1])
+
+
+# Behind the handshakes, of which a client has one flight more than a server.
+TLS_DAMAGED = [
+    ("a changed record of an answer", RTT, "BAD_DECRYPT", dict(damage=Once(b"\x17\x03\x03", flip_last, skip=6))),
+    ("a cut answer over TLS", RTT, "closed", dict(damage=Once(b"\x17\x03\x03", lambda data: None, skip=6))),
 ]
 
 DAMAGED = [
@@ -124,7 +155,7 @@ DAMAGED = [
     ("a chunk size that lies", EVENTS, "bare LF",
      dict(damage=Once(b"c8\r\n", lambda data: data.replace(b"c8\r\n", b"c7\r\n")))),
     ("a lost event", EVENTS, "out of order",
-     dict(damage=Once(b'"content":"0', lambda data: b""))),
+     dict(damage=Once(CHUNK, lose_event))),
 ]
 
 
@@ -140,8 +171,25 @@ def run(probe, mode, **changes):
     return done.returncode, json.loads(lines[-1]) if lines else {}
 
 
+def make_certificate(folder):
+    """The options that name it, or none where there is no openssl."""
+    if shutil.which("openssl") is None:
+        return []
+    certificate, key = folder / "certificate.pem", folder / "key.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                    "-subj", "/CN=probe", "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    return ["--tls-certificate", str(certificate), "--tls-key", str(key)]
+
+
 def main(probe):
+    with tempfile.TemporaryDirectory() as folder:
+        return check(probe, make_certificate(Path(folder)))
+
+
+def check(probe, tls):
     faults = []
+    HONEST.extend(([*mode, *tls], changes) for mode, changes in TLS_HONEST if tls)
+    DAMAGED.extend((what, [*mode, *tls], reason, changes) for what, mode, reason, changes in TLS_DAMAGED if tls)
     for mode, changes in HONEST:
         code, result = run(probe, mode, **changes)
         if code != 0 or result.get("mode") != mode[0]:

@@ -52,7 +52,8 @@ void run_block(Exchange& exchange, std::size_t rounds, Samples& samples, Realtim
 
 void run_round_trips(const Options& options) {
   SpinLoop loop(options.time_limit);
-  Upstream upstream(loop, options.upstream, options.upstream_model, Upstream::Kind::plain);
+  Upstream upstream(
+      loop, options.upstream, options.upstream_model, options.tls.get(), Upstream::Kind::plain);
   Exchange proxied(loop, proxied_path(options));
   Exchange direct(loop, direct_path(options));
   RealtimeBursts bursts(options.realtime, options.processes);
@@ -88,7 +89,7 @@ void run_round_trips(const Options& options) {
         static_cast<long long>(p50 - direct_p50),
         static_cast<long long>(p99 - direct_p99));
   }
-  std::printf("}\n");
+  std::printf(",\"tls\":\"%s\"}\n", tls_in_use().c_str());
 }
 
 }  // namespace headrace::probe

@@ -45,7 +45,8 @@ class ClosedLoop final : public ClientOwner {
 void run_saturated(const Options& options) {
   raise_file_limit(options.connections * 4 + 64);
   SpinLoop loop(options.time_limit);
-  Upstream upstream(loop, options.upstream, options.upstream_model, Upstream::Kind::plain);
+  Upstream upstream(
+      loop, options.upstream, options.upstream_model, options.tls.get(), Upstream::Kind::plain);
   Samples times(kSamplesMax / 8);
   ClosedLoop owner(times);
   std::vector<std::unique_ptr<Client>> clients;

@@ -1,10 +1,8 @@
 #include "upstream.h"
 
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstring>
 
@@ -18,27 +16,26 @@ constexpr std::string_view kNotFound =
 }  // namespace
 
 void UpstreamConnection::on_readable() {
-  std::array<char, 16384> bytes;
-  const ssize_t count = recv(fd_, bytes.data(), bytes.size(), MSG_DONTWAIT);
-  if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
-  if (count <= 0) {
-    if (count == 0) reader_.finish();
+  const std::string_view bytes = wire_.receive();
+  if (wire_.gone()) {
+    if (wire_.broken().empty()) reader_.finish();
     upstream_.on_gone(*this);
     return;
   }
-  reader_.feed({bytes.data(), static_cast<std::size_t>(count)});
+  reader_.feed(bytes);
   if (reader_.done()) upstream_.on_request(*this);
 }
 
-Upstream::Upstream(SpinLoop& loop, const Endpoint& endpoint, std::string_view model, Kind kind)
-    : loop_(loop), kind_(kind), listener_(listen_on(endpoint)), check_(model) {
+Upstream::Upstream(SpinLoop& loop,
+                   const Endpoint& endpoint,
+                   std::string_view model,
+                   const TlsTerms* tls,
+                   Kind kind)
+    : loop_(loop), tls_(tls), kind_(kind), listener_(listen_on(endpoint)), check_(model) {
   loop_.add(listener_, *this);
 }
 
 Upstream::~Upstream() {
-  for (const auto& connection : connections_) {
-    if (!connection->gone()) close(connection->fd());
-  }
   close(listener_);
 }
 
@@ -47,7 +44,7 @@ void Upstream::on_readable() {
     const int fd = accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0 && errno == EAGAIN) return;
     if (fd < 0) die("accept: %s", std::strerror(errno));
-    connections_.push_back(std::make_unique<UpstreamConnection>(*this, fd));
+    connections_.push_back(std::make_unique<UpstreamConnection>(*this, fd, tls_));
     loop_.add(fd, *connections_.back());
     ++accepted_;
   }
@@ -59,12 +56,12 @@ bool Upstream::has_stream(std::uint64_t stream) const {
 
 void Upstream::send_event(std::uint64_t stream) {
   UpstreamConnection& carrier = carrier_of(stream);
-  send_all(carrier.fd(), event_.as_chunk(stream, carrier.sequence_++, now()), "an event");
+  carrier.wire_.send(event_.as_chunk(stream, carrier.sequence_++, now()), "an event");
 }
 
 void Upstream::end_stream(std::uint64_t stream) {
   UpstreamConnection& carrier = carrier_of(stream);
-  send_all(carrier.fd(), stream_ending(), "the end of a stream");
+  carrier.wire_.send(stream_ending(), "the end of a stream");
   carrier.stream_ = -1;
   carriers_[stream] = nullptr;
   carrier.reader_.reset();
@@ -73,14 +70,14 @@ void Upstream::end_stream(std::uint64_t stream) {
 void Upstream::on_request(UpstreamConnection& connection) {
   if (connection.reader_.start_line() != "POST /v1/chat/completions HTTP/1.1") {
     connection.reader_.reset();
-    send_all(connection.fd(), kNotFound, "a 404");
+    connection.wire_.send(kNotFound, "a 404");
     return;
   }
   const std::uint64_t id = check_(connection.reader_.body());
   ++requests_;
   if (kind_ == Kind::plain) {
     connection.reader_.reset();
-    send_all(connection.fd(), answer_.with_id(id), "an answer");
+    connection.wire_.send(answer_.with_id(id), "an answer");
     return;
   }
   if (id >= kStreamsMax || has_stream(id))
@@ -90,14 +87,13 @@ void Upstream::on_request(UpstreamConnection& connection) {
   connection.stream_ = static_cast<std::int64_t>(id);
   connection.sequence_ = 0;
   static const std::string opening = stream_opening();
-  send_all(connection.fd(), opening, "the start of a stream");
+  connection.wire_.send(opening, "the start of a stream");
 }
 
 void Upstream::on_gone(UpstreamConnection& connection) {
   if (connection.stream_ >= 0) die("the proxy dropped a running stream");
   loop_.remove(connection.fd());
-  close(connection.fd());
-  connection.gone_ = true;
+  connection.wire_.close();
 }
 
 UpstreamConnection& Upstream::carrier_of(std::uint64_t stream) {

@@ -11,6 +11,7 @@
 #include "message_reader.h"
 #include "payload.h"
 #include "system.h"
+#include "wire.h"
 
 namespace headrace::probe {
 
@@ -18,18 +19,17 @@ class Upstream;
 
 class UpstreamConnection final : public Pollable {
  public:
-  UpstreamConnection(Upstream& upstream, int fd) : upstream_(upstream), fd_(fd) {}
+  UpstreamConnection(Upstream& upstream, int fd, const TlsTerms* tls)
+      : upstream_(upstream), wire_(fd, tls, Wire::Role::server) {}
   void on_readable() override;
 
-  int fd() const { return fd_; }
-  bool gone() const { return gone_; }
+  int fd() const { return wire_.fd(); }
 
  private:
   friend class Upstream;
 
   Upstream& upstream_;
-  int fd_;
-  bool gone_ = false;
+  Wire wire_;
   std::int64_t stream_ = -1;  // the stream it carries now
   std::uint64_t sequence_ = 0;
   MessageReader reader_{"the proxy, as a client,"};
@@ -39,7 +39,12 @@ class Upstream final : public Pollable {
  public:
   enum class Kind : std::uint8_t { plain, stream };
 
-  Upstream(SpinLoop& loop, const Endpoint& endpoint, std::string_view model, Kind kind);
+  // `tls` may be null: plain.
+  Upstream(SpinLoop& loop,
+           const Endpoint& endpoint,
+           std::string_view model,
+           const TlsTerms* tls,
+           Kind kind);
   Upstream(const Upstream&) = delete;
   Upstream& operator=(const Upstream&) = delete;
   ~Upstream();
@@ -63,6 +68,7 @@ class Upstream final : public Pollable {
   UpstreamConnection& carrier_of(std::uint64_t stream);
 
   SpinLoop& loop_;
+  const TlsTerms* tls_;
   Kind kind_;
   int listener_;
   std::uint64_t requests_ = 0;

@@ -4,12 +4,14 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "client.h"
 #include "payload.h"
 #include "system.h"
+#include "wire.h"
 
 namespace headrace::probe {
 
@@ -17,6 +19,9 @@ struct Options {
   Endpoint proxy;
   Endpoint upstream;
   std::string upstream_model{kClientModel};  // what the upstream must be asked for
+  std::string tls_certificate;               // paths; with them TLS on both sides
+  std::string tls_key;
+  std::shared_ptr<const TlsTerms> tls;  // null: everything plain
   int cpu = -1;
   bool direct = true;  // measure the direct path too, and report the difference
   bool marks = false;  // wait for a line on standard input around the measured part
@@ -35,10 +40,10 @@ struct Options {
 // The two paths that are measured: through the proxy, which may put another model's name in, and
 // straight to the upstream, which is then asked for that one.
 inline Path proxied_path(const Options& options) {
-  return {options.proxy, kClientModel};
+  return {options.proxy, kClientModel, options.tls.get()};
 }
 inline Path direct_path(const Options& options) {
-  return {options.upstream, options.upstream_model};
+  return {options.upstream, options.upstream_model, options.tls.get()};
 }
 
 void run_round_trips(const Options& options);

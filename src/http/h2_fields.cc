@@ -1,29 +1,69 @@
 #include "http/h2_fields.h"
 
+#include <algorithm>
+
 #include "base/assert.h"
 
 namespace headrace::http {
 namespace {
 
-// RFC 9113 section 8.2.2, and `host`, which becomes :authority.
-constexpr std::array<Bytes, 8> kLeftOut = {"connection",
-                                           "keep-alive",
-                                           "proxy-connection",
-                                           "transfer-encoding",
-                                           "upgrade",
-                                           "http2-settings",
-                                           "te",
-                                           "host"};
-// Secrets stay out of compression tables, ours and the peer's.
-constexpr std::array<Bytes, 6> kSecret = {
-    "authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie", "proxy-authorization"};
+enum class Kind : std::uint8_t {
+  usual,
+  left_out,  // RFC 9113 section 8.2.2, and `host`, which becomes :authority
+  secret,    // stays out of compression tables, ours and the peer's
+  once,      // so does what never comes twice: it would push out what does
+};
+struct Known {
+  Bytes name;
+  Kind kind;
+};
 
-template <std::size_t Count>
-bool is_one_of(Bytes name, const std::array<Bytes, Count>& names) {
-  for (const Bytes known : names) {
-    if (base::equals_lowered(name, known)) return true;
+// By length.
+constexpr std::array<Known, 21> kKnown = {{
+    {"te", Kind::left_out},
+    {"host", Kind::left_out},
+    {"cookie", Kind::secret},
+    {"api-key", Kind::secret},
+    {"upgrade", Kind::left_out},
+    {"x-api-key", Kind::secret},
+    {"connection", Kind::left_out},
+    {"keep-alive", Kind::left_out},
+    {"request-id", Kind::once},
+    {"traceparent", Kind::once},
+    {"x-request-id", Kind::once},
+    {"authorization", Kind::secret},
+    {"server-timing", Kind::once},
+    {"http2-settings", Kind::left_out},
+    {"x-goog-api-key", Kind::secret},
+    {"idempotency-key", Kind::once},
+    {"proxy-connection", Kind::left_out},
+    {"transfer-encoding", Kind::left_out},
+    {"proxy-authorization", Kind::secret},
+    {"x-headrace-request-id", Kind::once},
+    {"x-headrace-overhead-us", Kind::once},
+}};
+static_assert(std::ranges::is_sorted(kKnown, {}, [](const Known& known) {
+  return known.name.size();
+}));
+constexpr std::size_t kLongest = kKnown.back().name.size();
+
+// Where the names of each length begin.
+constexpr std::array<std::uint8_t, kLongest + 2> kBegins = [] {
+  std::array<std::uint8_t, kLongest + 2> begins{};
+  std::uint8_t at = 0;
+  for (std::size_t size = 0; size < begins.size(); ++size) {
+    while (at < kKnown.size() && kKnown[at].name.size() < size) ++at;
+    begins[size] = at;
   }
-  return false;
+  return begins;
+}();
+
+Kind kind_of(Bytes name) {
+  if (name.size() > kLongest) return Kind::usual;
+  for (std::size_t i = kBegins[name.size()]; i < kBegins[name.size() + 1]; ++i) {
+    if (base::equals_lowered(name, kKnown[i].name)) return kKnown[i].kind;
+  }
+  return Kind::usual;
 }
 
 std::uint8_t* bytes_of(Bytes text) {
@@ -42,9 +82,10 @@ void H2FieldList::put(Bytes name, Bytes value, std::uint8_t flags) {
 }
 
 void H2FieldList::field(Bytes name, Bytes value) {
-  if (is_one_of(name, kLeftOut)) return;
-  const bool secret = is_one_of(name, kSecret);
-  put(name, value, secret ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE);
+  const Kind kind = kind_of(name);
+  if (kind == Kind::left_out) return;
+  const bool indexed = kind == Kind::usual || (kind == Kind::once && teaches_);
+  put(name, value, indexed ? NGHTTP2_NV_FLAG_NONE : NGHTTP2_NV_FLAG_NO_INDEX);
 }
 
 void H2FieldList::status(std::uint16_t code) {
@@ -56,10 +97,10 @@ void H2FieldList::status(std::uint16_t code) {
 
 // Cuts one line off the front of `text`.
 bool H2FieldList::line(Bytes& text, Bytes& name, Bytes& value) {
-  const std::size_t end = text.find("\r\n");
-  if (end == Bytes::npos) return false;
-  const Bytes whole = text.substr(0, end);
-  text.remove_prefix(end + 2);
+  const std::size_t end = text.find('\n');
+  if (end == Bytes::npos || end == 0 || text[end - 1] != '\r') return false;
+  const Bytes whole = text.substr(0, end - 1);
+  text.remove_prefix(end + 1);
   const std::size_t colon = whole.find(':');
   if (colon == Bytes::npos) {
     name = {};

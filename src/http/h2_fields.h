@@ -21,6 +21,10 @@ class H2FieldList {
   // is no head or has too many fields. `scheme`: "http" or "https".
   [[nodiscard]] std::size_t read_request(Bytes text, Bytes scheme);
 
+  // Here also what never comes twice goes into the table: its name then stands there for those that
+  // come after, until it is pushed out.
+  void teach() { teaches_ = true; }
+
   void status(std::uint16_t code);
   // Field lines, each with its CRLF. False when one is none, or there are too many.
   [[nodiscard]] bool lines(Bytes text);
@@ -40,6 +44,7 @@ class H2FieldList {
   std::array<nghttp2_nv, base::limits::kHeadFields + kPseudoFields> fields_;
   std::array<char, 3> status_{};
   std::size_t count_ = 0;
+  bool teaches_ = false;
 };
 
 }  // namespace headrace::http

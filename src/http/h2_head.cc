@@ -42,28 +42,33 @@ bool H2Head::add(Bytes name, Bytes value, io::BlockPool& blocks) {
   if (bytes_ > limits::kH2HeadBytesMost || count_ > limits::kH2FieldsMost) return false;
   if (!kept_ || bytes_ > limits::kH2HeadBytes || count_ > limits::kHeadFields) return true;
   if (!name.empty() && name.front() == ':') {
-    const std::uint16_t begin = append(value, blocks);
+    reserve(value.size(), blocks);
+    const std::uint16_t begin = append(value);
     note_pseudo(name, {begin, static_cast<std::uint16_t>(value.size())});
     return true;
   }
+  reserve(name.size() + value.size(), blocks);
   FieldSpan span;
-  span.name_begin = append(name, blocks);
+  span.name_begin = append(name);
   span.name_size = static_cast<std::uint16_t>(name.size());
-  span.value_begin = append(value, blocks);
+  span.value_begin = append(value);
   span.value_size = static_cast<std::uint16_t>(value.size());
   fields_.add(span);
   return true;
 }
 
-// The bound of a whole head keeps every offset below 64 KiB.
-std::uint16_t H2Head::append(Bytes bytes, io::BlockPool& blocks) {
+void H2Head::reserve(std::size_t bytes, io::BlockPool& blocks) {
+  if (bytes <= text_.tailroom()) return;
   const std::size_t begin = text_.size();
-  if (bytes.size() > text_.tailroom()) {
-    io::Slice larger = blocks.take(std::max({kFirstBlock, begin * 2, begin + bytes.size()}));
-    if (begin != 0) std::memcpy(larger.data(), text_.data(), begin);
-    larger.grow_back(begin);
-    text_ = std::move(larger);
-  }
+  io::Slice larger = blocks.take(std::max({kFirstBlock, begin * 2, begin + bytes}));
+  if (begin != 0) std::memcpy(larger.data(), text_.data(), begin);
+  larger.grow_back(begin);
+  text_ = std::move(larger);
+}
+
+// The bound of a whole head keeps every offset below 64 KiB.
+std::uint16_t H2Head::append(Bytes bytes) {
+  const std::size_t begin = text_.size();
   base::write_bytes(text_.data() + begin, bytes);
   text_.grow_back(bytes.size());
   return static_cast<std::uint16_t>(begin);

@@ -38,7 +38,8 @@ class H2Head {
   };
 
   Bytes of(Span span) const { return text().substr(span.begin, span.size); }
-  std::uint16_t append(Bytes bytes, io::BlockPool& blocks);
+  void reserve(std::size_t bytes, io::BlockPool& blocks);
+  std::uint16_t append(Bytes bytes);  // REQUIRES: reserved
   void note_pseudo(Bytes name, Span value);
   base::Errc read_target(RequestHead& head) const;
   base::Errc read_host(RequestHead& head) const;

@@ -1,7 +1,6 @@
 #include "http/h2_memory.h"
 
 #include <algorithm>
-#include <bit>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -24,16 +23,14 @@ constexpr bool kUseSlabs = true;
 constexpr bool kUseSlabs = true;
 #endif
 
-constexpr std::size_t kSmallestShift = 6;
-static_assert(std::size_t{1} << kSmallestShift == H2Memory::kSmallest);
-
 bool is_slabbed(std::size_t size) {
   return kUseSlabs && size <= H2Memory::kSlabbed;
 }
 
 // In front of what nghttp2 sees.
 struct alignas(std::max_align_t) Header {
-  std::size_t bytes;  // header included
+  std::size_t bytes;  // without it
+  H2Memory::Kind kind;
 };
 
 void* functions_malloc(std::size_t size, void* account) {
@@ -57,8 +54,8 @@ void* functions_realloc(void* piece, std::size_t size, void* account) {
 H2Memory::~H2Memory() {
   HEADRACE_ASSERT(bytes_out_ == 0);
   for (std::size_t index = 0; index < kClasses; ++index) {
-    if (is_slabbed(size_of(index))) continue;
-    for (FreePiece* piece = free_[index]; piece != nullptr;) {
+    if (is_slabbed(kSizes[index])) continue;
+    for (FreePiece* piece = free_[index].first; piece != nullptr;) {
       FreePiece* next = piece->next;
       std::free(piece);
       piece = next;
@@ -67,40 +64,22 @@ H2Memory::~H2Memory() {
   for (char* slab : slabs_) std::free(slab);
 }
 
-std::size_t H2Memory::class_of(std::size_t bytes) {
-  if (bytes <= kSmallest) return 0;
-  // 2^shift < bytes <= 2^(shift+1), in quarters.
-  const auto shift = static_cast<std::size_t>(std::bit_width(bytes - 1)) - 1;
-  const std::size_t quarter = (bytes - 1 - (std::size_t{1} << shift)) >> (shift - 2);
-  return (shift - kSmallestShift) * 4 + quarter + 1;
-}
-
-std::size_t H2Memory::size_of(std::size_t index) {
-  const std::size_t shift = kSmallestShift + index / 4;
-  return (std::size_t{1} << shift) + (index % 4) * (std::size_t{1} << (shift - 2));
-}
-
-std::size_t H2Memory::rounded(std::size_t bytes) {
-  return bytes > kLargest ? bytes : size_of(class_of(bytes));
-}
-
-void* H2Memory::take(std::size_t bytes) {
-  const std::size_t size = rounded(bytes);
+void* H2Memory::take(Kind kind) {
   void* piece = nullptr;
-  if (bytes > kLargest) {
+  if (kind.index == kClasses) {
     ++heap_calls_;
-    piece = std::malloc(size);
-  } else if (FreePiece*& list = free_[class_of(bytes)]; list != nullptr) {
-    piece = list;
-    list = list->next;
-    free_bytes_[class_of(bytes)] -= size;
-  } else if (is_slabbed(size)) {
-    piece = cut(size);
+    piece = std::malloc(kind.size);
+  } else if (FreeList& list = free_[kind.index]; list.first != nullptr) {
+    piece = list.first;
+    list.first = list.first->next;
+    if (!is_slabbed(kind.size)) list.bytes -= kind.size;
+  } else if (is_slabbed(kind.size)) {
+    piece = cut(kind.size);
   } else {
     ++heap_calls_;
-    piece = std::malloc(size);
+    piece = std::malloc(kind.size);
   }
-  if (piece != nullptr) bytes_out_ += size;
+  if (piece != nullptr) bytes_out_ += kind.size;
   return piece;
 }
 
@@ -120,17 +99,22 @@ void* H2Memory::cut(std::size_t size) {
   return piece;
 }
 
-void H2Memory::put(void* piece, std::size_t bytes) {
-  const std::size_t size = rounded(bytes);
-  HEADRACE_ASSERT(bytes_out_ >= size);
-  bytes_out_ -= size;
-  const std::size_t index = bytes > kLargest ? 0 : class_of(bytes);
-  if (bytes > kLargest || (!is_slabbed(size) && free_bytes_[index] + size > kIdleBytesPerClass)) {
+void H2Memory::put(void* piece, Kind kind) {
+  HEADRACE_ASSERT(bytes_out_ >= kind.size);
+  bytes_out_ -= kind.size;
+  if (kind.index == kClasses) {
     std::free(piece);
     return;
   }
-  free_[index] = new (piece) FreePiece{free_[index]};
-  free_bytes_[index] += size;
+  FreeList& list = free_[kind.index];
+  if (!is_slabbed(kind.size)) {
+    if (list.bytes + kind.size > kIdleBytesPerClass) {
+      std::free(piece);
+      return;
+    }
+    list.bytes += kind.size;
+  }
+  list.first = new (piece) FreePiece{list.first};
 }
 
 H2Account::H2Account(H2Memory& memory, std::size_t most)
@@ -148,25 +132,25 @@ H2Account::~H2Account() {
 
 void* H2Account::take(std::size_t bytes) {
   if (bytes > most_) return nullptr;
-  const std::size_t whole = bytes + sizeof(Header);
-  if (bytes_ + H2Memory::rounded(whole) > most_) return nullptr;
-  void* piece = memory_.take(whole);
+  const H2Memory::Kind kind = H2Memory::kind_of(bytes + sizeof(Header));
+  if (bytes_ + kind.size > most_) return nullptr;
+  void* piece = memory_.take(kind);
   if (piece == nullptr) return nullptr;
-  bytes_ += H2Memory::rounded(whole);
+  bytes_ += kind.size;
   most_seen_ = std::max(most_seen_, bytes_);
-  return new (piece) Header{whole} + 1;
+  return new (piece) Header{bytes, kind} + 1;
 }
 
 void H2Account::put(void* piece) {
   Header* header = static_cast<Header*>(piece) - 1;
-  const std::size_t whole = header->bytes;
-  bytes_ -= H2Memory::rounded(whole);
-  memory_.put(header, whole);
+  const H2Memory::Kind kind = header->kind;
+  bytes_ -= kind.size;
+  memory_.put(header, kind);
 }
 
 void* H2Account::resize(void* piece, std::size_t bytes) {
   if (piece == nullptr) return take(bytes);
-  const std::size_t held = (static_cast<Header*>(piece) - 1)->bytes - sizeof(Header);
+  const std::size_t held = (static_cast<Header*>(piece) - 1)->bytes;
   void* moved = take(bytes);
   if (moved == nullptr) return nullptr;
   std::memcpy(moved, piece, std::min(held, bytes));

@@ -7,6 +7,7 @@
 #include <nghttp2/nghttp2.h>
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -28,12 +29,25 @@ class H2Memory {
   H2Memory& operator=(const H2Memory&) = delete;
   ~H2Memory();
 
+  // What a piece really takes, and whose free list it goes back to.
+  struct Kind {
+    std::uint32_t size;
+    std::uint32_t index;  // kClasses: nobody's
+  };
+  // REQUIRES: below 4 GiB.
+  static Kind kind_of(std::size_t bytes) {
+    if (bytes > kLargest) return {static_cast<std::uint32_t>(bytes), kClasses};
+    const std::size_t index = class_of(bytes);
+    return {kSizes[index], static_cast<std::uint32_t>(index)};
+  }
+  static std::size_t rounded(std::size_t bytes) { return kind_of(bytes).size; }
+
   // A piece of at least `bytes`; null when the heap has none.
-  void* take(std::size_t bytes);
-  // REQUIRES: `bytes` as they were taken.
-  void put(void* piece, std::size_t bytes);
-  // What a piece of `bytes` really takes.
-  static std::size_t rounded(std::size_t bytes);
+  void* take(std::size_t bytes) { return take(kind_of(bytes)); }
+  void* take(Kind kind);
+  // REQUIRES: as it was taken.
+  void put(void* piece, std::size_t bytes) { put(piece, kind_of(bytes)); }
+  void put(void* piece, Kind kind);
 
   std::size_t bytes_out() const { return bytes_out_; }
   // Times that the heap was asked.
@@ -42,17 +56,36 @@ class H2Memory {
  private:
   // Four sizes a doubling: 64 80 96 112 128 160 ... 128 KiB.
   static constexpr std::size_t kClasses = 45;
-  static std::size_t class_of(std::size_t bytes);
-  static std::size_t size_of(std::size_t index);
+  static constexpr std::size_t kSmallestShift = 6;
+  static_assert(std::size_t{1} << kSmallestShift == kSmallest);
+  static constexpr std::size_t class_of(std::size_t bytes) {
+    if (bytes <= kSmallest) return 0;
+    // 2^shift < bytes <= 2^(shift+1), in quarters.
+    const auto shift = static_cast<std::size_t>(std::bit_width(bytes - 1)) - 1;
+    const std::size_t quarter = (bytes - 1 - (std::size_t{1} << shift)) >> (shift - 2);
+    return (shift - kSmallestShift) * 4 + quarter + 1;
+  }
+  static constexpr std::array<std::uint32_t, kClasses> kSizes = [] {
+    std::array<std::uint32_t, kClasses> sizes{};
+    for (std::size_t index = 0; index < kClasses; ++index) {
+      const std::size_t shift = kSmallestShift + index / 4;
+      sizes[index] = static_cast<std::uint32_t>((std::size_t{1} << shift) +
+                                                (index % 4) * (std::size_t{1} << (shift - 2)));
+    }
+    return sizes;
+  }();
 
   struct FreePiece {
     FreePiece* next;
   };
+  struct FreeList {
+    FreePiece* first = nullptr;
+    std::size_t bytes = 0;  // of those that go back to the heap one day
+  };
 
   void* cut(std::size_t size);
 
-  std::array<FreePiece*, kClasses> free_{};
-  std::array<std::size_t, kClasses> free_bytes_{};
+  std::array<FreeList, kClasses> free_{};
   std::vector<char*> slabs_;
   char* uncut_ = nullptr;
   std::size_t uncut_bytes_ = 0;

@@ -30,6 +30,7 @@ void H2ServerSession::accept(H2Stream& stream) {
 bool H2ServerSession::answer(H2Stream& stream, std::uint16_t status, Bytes lines, bool ends) {
   HEADRACE_ASSERT(stream.open());
   H2FieldList fields;
+  if (answers_++ % kTeachEvery == 0) fields.teach();
   fields.status(status);
   if (!fields.lines(lines)) return false;
   const nghttp2_data_provider body = body_of_stream();

@@ -36,10 +36,14 @@ class H2ServerSession final : public H2Session {
   void go_on(H2Stream& stream);
 
  private:
+  // So often the names of fields that never come twice are put into the client's table anew.
+  static constexpr std::uint32_t kTeachEvery = 64;
+
   void on_head(std::int32_t id, H2Stream* stream, bool ends) override;
   void on_input_end(H2Stream& stream) override;
 
   H2ServerOwner& owner_;
+  std::uint32_t answers_ = 0;
   std::int32_t arriving_ = 0;  // the stream that may be accepted now
 };
 

@@ -133,7 +133,8 @@ void TlsEngine::keep(ssl_session_st* ticket) {
   }
 }
 
-// -- verbs
+// -- verbs. The library clears the thread's error queue at the start of each call by itself, which
+// is not cheap: what a failure finds there is its own.
 
 bool TlsEngine::has_input() const {
   return !input_.empty() || SSL_pending(ssl_) > 0;
@@ -152,7 +153,6 @@ void TlsEngine::offer_ticket() {
 TlsEngine::Outcome TlsEngine::shake_hands() {
   if (!begun_) offer_ticket();
   begun_ = true;
-  ERR_clear_error();
   const int result = SSL_do_handshake(ssl_);
   if (result == 1) {
     pulled_ = 0;
@@ -173,7 +173,6 @@ TlsEngine::Outcome TlsEngine::read(io::Slice& plaintext) {
   io::Buffer& buffer = *block.buffer();
   char* const first = buffer.base + io::ReceivePool::kHeadMargin;
   std::size_t size = 0;
-  ERR_clear_error();
   while (size < room && has_input()) {
     const int result = SSL_read(ssl_, first + size, static_cast<int>(room - size));
     if (result <= 0) {
@@ -192,7 +191,6 @@ TlsEngine::Outcome TlsEngine::read(io::Slice& plaintext) {
 
 bool TlsEngine::write(std::string_view plaintext) {
   HEADRACE_ASSERT(!plaintext.empty());
-  ERR_clear_error();
   const int result = SSL_write(ssl_, plaintext.data(), static_cast<int>(plaintext.size()));
   if (result == static_cast<int>(plaintext.size())) return true;
   note_failure();
@@ -200,7 +198,6 @@ bool TlsEngine::write(std::string_view plaintext) {
 }
 
 void TlsEngine::end() {
-  ERR_clear_error();
   SSL_shutdown(ssl_);
 }
 

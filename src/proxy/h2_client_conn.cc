@@ -166,7 +166,19 @@ void H2ClientConn::close_session(H2Code code, base::Error why) {
 
 void H2ClientConn::on_eof() {
   draining_ = true;
+  drop_unfinished();
   due();
+}
+
+// Whoever ends its half says that what has not come of its requests never will.
+void H2ClientConn::drop_unfinished() {
+  H2Request* next = nullptr;
+  for (H2Request* request = requests_.front(); request != nullptr; request = next) {
+    next = requests_.after(*request);
+    if (request->in_ended || request->answer_begun()) continue;
+    if (request->open()) session_.reset(*request, H2Code::cancel);
+    request->go(base::client_error(Errc::client_closed));
+  }
 }
 
 void H2ClientConn::drain() {

@@ -74,6 +74,7 @@ class H2ClientConn final : public http::H2ServerOwner, private io::TurnEndOwner 
   static H2Request& of(http::H2Stream& stream) { return static_cast<H2Request&>(stream); }
 
   void on_turn_end() override;
+  void drop_unfinished();
   H2Request* accept();
   void push_out();
   void close_session(http::H2Code code, base::Error why);

@@ -38,6 +38,7 @@ class H2Request final : public Client, public http::H2Stream {
   void go(base::Error why);
   // The drain is over: what runs gets its terminal error.
   void end_now();
+  bool answer_begun() const { return answer_begun_; }
 
   // -- from the exchange, as its sink
   void begin(const api::AnswerHead& head, io::Slice first) override;

@@ -1,5 +1,7 @@
 // translated.cc – streams whose client speaks another dialect: every event goes through the filter,
 // and what it writes leaves in the call that brought the event's last byte.
+#include "http/sse.h"
+#include "json/scan.h"
 #include "relay/relay.h"
 
 namespace headrace::relay {
@@ -11,6 +13,12 @@ namespace {
 
 // In front of what is translated, for the framing of the client's side.
 constexpr base::Bytes kFramingRoom = "                ";
+
+// Nothing of it is missing but the blank line.
+bool is_whole(base::Bytes event, io::Slice scratch) {
+  const base::Bytes data = http::parse_sse_event(event, scratch.data()).data;
+  return data == "[DONE]" || json::validate(data).ok();
+}
 
 }  // namespace
 
@@ -69,7 +77,8 @@ bool Relay::finish_translated() {
   if (!filter.over() && !tail_.empty()) {  // an event without its blank line is one all the same
     io::Slice scratch;
     const base::Bytes event = gathered({}, scratch);
-    if (options_.events.ends_stream(event)) translate(event);
+    if (options_.events.ends_stream(event) && is_whole(event, io_.blocks().take(event.size())))
+      translate(event);
   }
   tail_.clear();
   if (out_.size() == 0) out_.raw(kFramingRoom);

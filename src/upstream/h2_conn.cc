@@ -111,9 +111,12 @@ std::size_t H2Conn::free_streams() const {
 }
 
 bool H2Conn::tired() const {
+  return outlived() || (state_ == State::open && cancels_ >= limits::kH2Successor);
+}
+
+bool H2Conn::outlived() const {
   if (state_ != State::open) return false;
-  return draining_ || cancels_ >= limits::kH2Successor ||
-         io_.now() - opened_at_ >= origin_.age_span().safe();
+  return draining_ || io_.now() - opened_at_ >= origin_.age_span().safe();
 }
 
 bool H2Conn::fresh() const {

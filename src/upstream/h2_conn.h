@@ -48,6 +48,8 @@ class H2Conn final : public io::SocketOwner, public http::H2ClientOwner, private
   bool fresh() const;
   // It has done enough: a successor is wanted.
   bool tired() const;
+  // It goes as soon as there is one: its time is over.
+  bool outlived() const;
   // A call of its own, to be sent in this turn. While it still connects, no call waits for it
   // beyond `connect_by`, and none less because another has less patience. REQUIRES: room().
   void add(H2Call& call, base::Nanos connect_by);

@@ -68,8 +68,9 @@ Spares H2Pool::spares(Origin& origin) {
 }
 
 bool H2Pool::keeps(H2Conn& conn) {
-  Origin& origin = conn.origin();
-  return !closing_ && !conn.draining() && spares(origin).ready <= origin.warm_min();
+  if (closing_ || conn.draining()) return false;
+  const std::size_t ready = spares(conn.origin()).ready;
+  return conn.tired() ? ready == 0 : ready <= conn.origin().warm_min();
 }
 
 void H2Pool::note_worn(H2Conn& conn) {
@@ -118,7 +119,8 @@ void H2Pool::note(H2Conn& conn) {
   conn.standing_ = now;
 }
 
-// Whoever is tired goes when there is somebody to take over.
+// Whoever has lived its time goes when there is somebody to take over. One that only saw cancels is
+// used up first: what it may still bear is a handshake that others need not make.
 void H2Pool::note_connected(H2Conn& conn) {
   note(conn);
   owner_.note_handshake(conn.stream());
@@ -126,7 +128,7 @@ void H2Pool::note_connected(H2Conn& conn) {
   H2Conn* next = nullptr;
   for (H2Conn* other = conns.front(); other != nullptr; other = next) {
     next = conns.after(*other);
-    if (other != &conn && other->tired() && !other->draining()) other->drain();
+    if (other != &conn && other->outlived() && !other->draining()) other->drain();
   }
 }
 

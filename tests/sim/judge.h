@@ -136,14 +136,6 @@ class Judge {
     }
     return shortest;
   }
-  std::uint64_t longest_body() const {
-    std::uint64_t longest = 0;
-    for (const ClientPlan& client : scenario_.clients) {
-      for (const RequestPlan& plan : client.requests)
-        longest = std::max<std::uint64_t>(longest, plan.body.size());
-    }
-    return longest;
-  }
   Nanos longest_reading() const {
     Nanos longest = 0;
     for (const config::Snapshot& snapshot : scenario_.snapshots) {

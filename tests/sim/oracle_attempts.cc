@@ -252,8 +252,11 @@ void Judge::judge_next(const Attempts& attempts,
     ++tally_.retries;
     if (now.record->target != before.record->target)
       verdict_.fail("request %llu: a stale connection led to another target", id);
-    // One that was ready and never used is as good as a new one.
-    const bool used = now.serving != nullptr && !now.serving->first_of_connection;
+    // One that was ready and never used is as good as a new one; so is, over HTTP/2, one that has
+    // just spoken, if it is another than that which refused.
+    const bool used = now.serving != nullptr && !now.serving->first_of_connection &&
+                      (!world_.provider(now.serving->provider).plan().h2 ||
+                       (before.serving != nullptr && before.serving->peer == now.serving->peer));
     if (used && (now.record->flags & record_flag::kReusedConnection) != 0)
       verdict_.fail("request %llu: a retry on a reused connection", id);
     return;

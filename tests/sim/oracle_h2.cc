@@ -78,7 +78,7 @@ bool Judge::is_h2_justified(Errc code, const Tried& tried) const {
     case Errc::upstream_redirect:
       return answer.fault == Fault::redirect;
     case Errc::upstream_status:
-      if (answer.stream) return answer.has_failure(read) || breaks_in_end(answer, read);
+      if (answer.stream) return answer.has_failure(read);
       return answer.said != 0 && read == answer.whole_payload();
     case Errc::upstream_truncated:
       return answer.stream && !answer.has_stream_end(read);

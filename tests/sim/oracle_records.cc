@@ -58,10 +58,9 @@ void Judge::judge_record(const Record& record, const RequestRecords& of, const R
   if (gone && record.status != 499)
     verdict_.fail("request %llu: a client that left, status %d", id, record.status);
   const Nanos total = plan == nullptr ? 0 : snapshot.routes[plan->route].total_timeout;
-  // What came of a body that never ended is not on record.
-  const std::uint64_t body = record.bytes_in == 0 ? longest_body() : record.bytes_in;
-  const Nanos reading =
-      longest_reading() + static_cast<Nanos>(body) * base::kMillisecond + 2 * base::kSecond;
+  const Nanos reading = longest_reading() +
+                        static_cast<Nanos>(record.bytes_in) * base::kMillisecond +
+                        2 * base::kSecond;
   if (record.settled_ns > std::max(total, reading) + kSlack) {
     verdict_.fail("request %llu: over %.3f s after it began",
                   id,
@@ -136,7 +135,7 @@ bool Judge::is_upstream_justified(Errc code, const Tried& tried) {
     case Errc::upstream_redirect:
       return answer.fault == Fault::redirect;
     case Errc::upstream_status:
-      if (answer.stream) return answer.has_failure(read) || breaks_in_end(answer, read);
+      if (answer.stream) return answer.has_failure(read);
       return answer.said != 0 && read == answer.whole_payload();
     case Errc::upstream_truncated:
       return answer.stream && !answer.has_stream_end(read);

@@ -17,7 +17,7 @@ std::string text_of(const H2FieldList& list) {
     const nghttp2_nv& field = list.data()[i];
     text.append(reinterpret_cast<const char*>(field.name), field.namelen).append("=");
     text.append(reinterpret_cast<const char*>(field.value), field.valuelen);
-    text += field.flags == NGHTTP2_NV_FLAG_NO_INDEX ? " secret\n" : "\n";
+    text += field.flags == NGHTTP2_NV_FLAG_NO_INDEX ? " unindexed\n" : "\n";
   }
   return text;
 }
@@ -34,7 +34,7 @@ TEST_CASE("a request head becomes pseudo fields and fields, and tells where its 
   CHECK(list.read_request(whole, "https") == head.size());
   CHECK(text_of(list) ==
         ":method=POST\n:scheme=https\n:path=/v1/chat/completions?x=y\n:authority=api.example:8443\n"
-        "content-type=application/json\nAuthorization=Bearer k secret\nx-empty=\n"
+        "content-type=application/json\nAuthorization=Bearer k unindexed\nx-empty=\n"
         "content-length=4\n");
 }
 
@@ -72,6 +72,22 @@ TEST_CASE("an answer's lines follow its status") {
   std::string many;
   for (std::size_t i = 0; i <= base::limits::kHeadFields + 4; ++i) many += "a: b\r\n";
   CHECK_FALSE(list.lines(many));
+}
+
+TEST_CASE("secrets stay out of compression tables, and so does what never comes twice") {
+  H2FieldList list;
+  SUBCASE("but where names are taught") {
+    list.teach();
+    CHECK(list.lines("x-api-key: k\r\nserver-timing: a\r\n"));
+    CHECK(text_of(list) == "x-api-key=k unindexed\nserver-timing=a\n");
+    return;
+  }
+  CHECK(list.lines(
+      "x-api-key: k\r\nServer-Timing: a\r\nx-headrace-request-id: 1\r\nx-headrace-target: "
+      "t\r\ncontent-type: c\r\nhttp2-settings: x\r\nx-a-name-that-is-longer-than-any: 1\r\n"));
+  CHECK(text_of(list) ==
+        "x-api-key=k unindexed\nServer-Timing=a unindexed\nx-headrace-request-id=1 unindexed\n"
+        "x-headrace-target=t\ncontent-type=c\nx-a-name-that-is-longer-than-any=1\n");
 }
 
 }  // namespace headrace

@@ -153,6 +153,16 @@ TEST_CASE("a half-closed client is answered where the listener says that this is
   CHECK(goaway_of(client) == 0);
 }
 
+TEST_CASE("where it is no sign, a request whose body can never end is given up all the same") {
+  GatewayScene scene(one_provider(), config::HalfClose::ignore);
+  const std::string whole = h2_chat(1);
+  Talker& client = scene.ask(h2_hello() + whole.substr(0, whole.size() - 5));
+  scene.settle();
+  client.shutdown_write();
+  CHECK(scene.run_until([&] { return client.ended; }, kSecond));
+  CHECK(scene.worker->clients() == 0);
+}
+
 TEST_CASE("streams above the bound are refused, and may be asked for elsewhere") {
   GatewayScene scene;
   std::string all = std::string(h2::kPreface) + h2::settings();  // ours are not known yet

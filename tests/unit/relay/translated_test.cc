@@ -33,11 +33,10 @@ const std::string kError =
     event("error", R"(,"error":{"type":"overloaded_error","message":"Overloaded"})");
 
 struct Bench : RelayBench {
-  Bench() {
-    relay.start(
-        {.stream = true,
-         .events = dialect::answers_of(dialect::anthropic_dialect(), dialect::Call::chat).events,
-         .filter = &place.start(io.blocks(), {api::Family::anthropic, 0, false})});
+  explicit Bench(const dialect::Dialect& provider = dialect::anthropic_dialect()) {
+    relay.start({.stream = true,
+                 .events = dialect::answers_of(provider, dialect::Call::chat).events,
+                 .filter = &place.start(io.blocks(), {provider.family, 0, false})});
   }
   dialect::StreamPlace place;
 };
@@ -85,6 +84,21 @@ TEST_CASE("a stream that stops in the middle is owed an error, and ends in nothi
   CHECK(bench.relay.break_off("data: broken\n\n"));
   CHECK(bench.sink.text() == before + "data: broken\n\n");
   CHECK(bench.sink.finished);
+}
+
+TEST_CASE("a stream that breaks inside the event that ends it is broken, not refused") {
+  const std::string begin =
+      "data: "
+      "{\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hi\"},\"finish_reason\":null}]}\n\n";
+  const std::string stop =
+      "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"tool_calls\"}]}";
+  for (std::size_t cut = 1; cut <= stop.size(); ++cut) {
+    CAPTURE(cut);
+    Bench bench(dialect::openai_dialect());
+    bench.feed(begin + stop.substr(0, cut));
+    CHECK(bench.relay.finish() == (cut == stop.size()));
+    CHECK_FALSE(bench.relay.failed());
+  }
 }
 
 TEST_CASE("a failure before anything useful is kept in the provider's words") {
