@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <initializer_list>
 
+#include "base/bytes.h"
 #include "headrace/record.h"
 
 namespace headrace::api {
@@ -31,6 +32,18 @@ struct Usage {
                                                      kNoTokens,
                                                      kNoTokens,
                                                      kNoTokens};
+  // What it cost by the provider's own account, in picodollars.
+  std::int64_t reported_cost = kNoCost;
+  // By which price it was served ("flex"), where the answer says so.
+  std::array<char, 16> tier_text{};
+  std::uint8_t tier_size = 0;
+
+  base::Bytes tier() const { return {tier_text.data(), tier_size}; }
+  // A name too long for any tier is none.
+  void set_tier(base::Bytes name) {
+    if (name.empty() || name.size() > tier_text.size()) return;
+    tier_size = static_cast<std::uint8_t>(name.copy(tier_text.data(), name.size()));
+  }
 
   std::uint32_t of(TokenClass which) const { return tokens[static_cast<std::size_t>(which)]; }
   bool has(TokenClass which) const { return of(which) != kNoTokens; }
@@ -51,6 +64,8 @@ struct Usage {
     for (std::size_t i = 0; i < kTokenClasses; ++i) {
       if (later.tokens[i] != kNoTokens) tokens[i] = later.tokens[i];
     }
+    if (later.reported_cost != kNoCost) reported_cost = later.reported_cost;
+    set_tier(later.tier());
   }
 
   // True when no class was reported at all.

@@ -16,7 +16,8 @@ using base::Status;
 using json::Type;
 using json::Value;
 
-constexpr std::array<Bytes, 5> kFields = {"id", "model", "choices", "usage", "x_groq"};
+constexpr std::array<Bytes, 6> kFields = {
+    "id", "model", "choices", "usage", "x_groq", "service_tier"};
 
 enum Field : std::size_t {
   kContent,
@@ -121,7 +122,7 @@ Finish finish_of(Value choice, const Message& message) {
 }  // namespace
 
 Status openai_to_anthropic_answer(Value body, AnswerTranslation& translation, JsonBuilder& out) {
-  const auto [id, model, choices, usage, groq] = json::pick<kFields>(body);
+  const auto [id, model, choices, usage, groq, tier] = json::pick<kFields>(body);
   json::Elements walk(choices);
   Value choice;
   const bool any = walk.next(choice);
@@ -130,6 +131,7 @@ Status openai_to_anthropic_answer(Value body, AnswerTranslation& translation, Js
   }
   const Message message = json::pick<kMessageFields>(choice.member("message"));
   translation.usage = read_openai_usage(usage.is(Type::object) ? usage : groq.member("usage"));
+  translation.usage.set_tier(tier.body());
   translation.finish = finish_of(choice, message);
 
   out.raw(R"({"id":")");

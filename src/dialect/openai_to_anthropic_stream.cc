@@ -59,9 +59,9 @@ EventKind OpenaiToAnthropicStream::take(Bytes event, JsonBuilder& out) {
 }
 
 EventKind OpenaiToAnthropicStream::chunk(Value chunk, JsonBuilder& out) {
-  enum Field : std::size_t { kError, kObject, kChoices, kUsage, kGroq, kCount };
+  enum Field : std::size_t { kError, kObject, kChoices, kUsage, kGroq, kTier, kCount };
   static constexpr std::array<Bytes, kCount> kKeys = {
-      "error", "object", "choices", "usage", "x_groq"};
+      "error", "object", "choices", "usage", "x_groq", "service_tier"};
   const auto fields = json::pick<kKeys>(chunk);
   const bool says_error = fields[kError].given() && !fields[kError].is(Type::boolean);
   if (says_error || fields[kObject].reads("error")) {
@@ -71,7 +71,10 @@ EventKind OpenaiToAnthropicStream::chunk(Value chunk, JsonBuilder& out) {
   }
   const Value usage =
       fields[kUsage].is(Type::object) ? fields[kUsage] : fields[kGroq].member("usage");
-  if (usage.is(Type::object)) usage_ = read_openai_usage(usage);
+  if (usage.is(Type::object)) {
+    usage_ = read_openai_usage(usage);
+    usage_.set_tier(fields[kTier].body());
+  }
   // One answer is translated; a client of this dialect cannot have asked for more. A chunk without
   // any (Azure's first one) does not know the message's id yet.
   json::Elements walk(fields[kChoices]);

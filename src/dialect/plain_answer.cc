@@ -45,18 +45,20 @@ bool is_refused_base(const FoundValue& value, Bytes body) {
 }  // namespace
 
 PlainVerdict judge_plain_answer(Bytes body) {
-  constexpr std::array<Bytes, 5> kKeys = {"error", "object", "type", "base_resp", "usage"};
+  constexpr std::array<Bytes, 6> kKeys = {
+      "error", "object", "type", "base_resp", "usage", "service_tier"};
   std::array<FoundValue, kKeys.size()> found;
   const json::ScanResult scan = json::scan_object(body, kKeys, found, json::Utf8::trust);
   if (!scan.ok() && scan.fault != json::Fault::duplicate_key) {
     return {};
   }
-  const auto& [error, object, type, base, usage] = found;
+  const auto& [error, object, type, base, usage, tier] = found;
   const bool failed = says_something(error, body) || reads_error(object, body) ||
                       reads_error(type, body) || is_refused_base(base, body);
   PlainVerdict verdict;
   verdict.kind = failed ? PlainAnswer::failure : PlainAnswer::answer;
   if (usage.type == Type::object) verdict.usage = usage.text(body);
+  if (tier.type == Type::string) verdict.tier = tier.text(body).substr(1, tier.size - 2);
   return verdict;
 }
 

@@ -20,6 +20,7 @@ enum class PlainAnswer : std::uint8_t {
 struct PlainVerdict {
   PlainAnswer kind = PlainAnswer::unreadable;
   Bytes usage;  // the object that reports it; empty: there is none at the top
+  Bytes tier;   // the service tier beside it
 };
 
 PlainVerdict judge_plain_answer(Bytes body);

@@ -4,6 +4,7 @@
 #include <array>
 #include <span>
 
+#include "dialect/reported_cost.h"
 #include "http/sse.h"
 #include "json/find_word.h"
 #include "json/scan.h"
@@ -52,6 +53,9 @@ enum Field : std::size_t {
   kCachedFlat,
   kNumCached,
   kReasoningFlat,
+  kCost,
+  kCostTicks,
+  kCostEstimated,
   kFieldCount
 };
 constexpr std::array<Bytes, kFieldCount> kFields = {"prompt_tokens",
@@ -66,7 +70,10 @@ constexpr std::array<Bytes, kFieldCount> kFields = {"prompt_tokens",
                                                     "prompt_cache_hit_tokens",
                                                     "cached_tokens",
                                                     "num_cached_tokens",
-                                                    "reasoning_tokens"};
+                                                    "reasoning_tokens",
+                                                    "cost",
+                                                    "cost_in_usd_ticks",
+                                                    "estimated_cost"};
 
 void read_details_in(Value details, InclusiveUsage& usage) {
   static constexpr std::array<Bytes, 6> kKeys = {"cached_tokens",
@@ -108,6 +115,11 @@ void even_out(InclusiveUsage& usage, std::uint32_t total) {
 
 // -- scanning
 
+// What stands between the quotes of a string.
+Bytes text_of(const FoundValue& value, Bytes document) {
+  return value.type == Type::string ? value.text(document).substr(1, value.size - 2) : Bytes{};
+}
+
 Bytes object_member(Bytes object, Bytes name) {
   FoundValue found;
   const json::ScanResult result =
@@ -116,13 +128,20 @@ Bytes object_member(Bytes object, Bytes name) {
   return readable && found.type == Type::object ? found.text(object) : Bytes{};
 }
 
-// Calls `use` with the usage object of `holder`, if there is a sensible one.
+// Calls `use` with the usage object of `holder`, if there is a sensible one, and with the service
+// tier that stands beside it.
 template <class Use>
 bool with_usage(Bytes holder, Use use) {
-  const Bytes text = object_member(holder, "usage");
+  constexpr std::array<Bytes, 2> kKeys = {"usage", "service_tier"};
+  std::array<FoundValue, kKeys.size()> found;
+  const json::ScanResult result = json::scan_object(holder, kKeys, found, json::Utf8::trust);
+  const auto& [usage, tier] = found;
+  const bool readable = result.ok() || result.fault == json::Fault::duplicate_key;
+  if (!readable || usage.type != Type::object) return false;
+  const Bytes text = usage.text(holder);
   std::array<Node, kUsageNodes> nodes;
-  if (text.empty() || !json::write_tape(text, nodes, json::Utf8::trust).ok()) return false;
-  use(Value(&text.front(), nodes.data()));
+  if (!json::write_tape(text, nodes, json::Utf8::trust).ok()) return false;
+  use(Value(&text.front(), nodes.data()), text_of(tier, holder));
   return true;
 }
 
@@ -142,17 +161,21 @@ Usage read_openai_usage(Value value) {
   }
   usage.reasoning = first_given(usage.reasoning, tokens(found[kReasoningFlat]));
   even_out(usage, tokens(found[kTotal]));
-  return usage.disjoint();
+  Usage disjoint = usage.disjoint();
+  disjoint.reported_cost = reported_cost({found[kCost], found[kCostTicks], found[kCostEstimated]});
+  return disjoint;
 }
 
 void AnthropicCounts::read(Value usage) {
-  static constexpr std::array<Bytes, 6> kKeys = {"input_tokens",
+  static constexpr std::array<Bytes, 8> kKeys = {"input_tokens",
                                                  "cache_read_input_tokens",
                                                  "cache_creation_input_tokens",
                                                  "cache_creation",
                                                  "output_tokens",
-                                                 "output_tokens_details"};
-  const auto [in, hit, made, split, out, details] = json::pick<kKeys>(usage);
+                                                 "output_tokens_details",
+                                                 "service_tier",
+                                                 "speed"};
+  const auto [in, hit, made, split, out, details, tier, speed] = json::pick<kKeys>(usage);
   input = first_given(tokens(in), input);
   cache_read = first_given(tokens(hit), cache_read);
   cache_written = first_given(tokens(made), cache_written);
@@ -160,10 +183,12 @@ void AnthropicCounts::read(Value usage) {
   written_1h = first_given(tokens(split.member("ephemeral_1h_input_tokens")), written_1h);
   output = first_given(tokens(out), output);
   thinking = first_given(tokens(details.member("thinking_tokens")), thinking);
+  // Speed has a price of its own, whatever the tier.
+  served.set_tier(speed.reads("fast") ? speed.body() : tier.body());
 }
 
 Usage AnthropicCounts::disjoint() const {
-  Usage usage;
+  Usage usage = served;
   if (input != kNoTokens) usage.set(TokenClass::input, input);
   if (cache_read != kNoTokens) usage.set(TokenClass::cache_read, cache_read);
   if (written_1h != kNoTokens) usage.set(TokenClass::cache_write_1h, written_1h);
@@ -196,7 +221,10 @@ bool may_carry_usage(Bytes event) {
 }
 
 bool scan_chat_answer(Bytes body, char* /*scratch*/, UsageScan& scan) {
-  const auto take = [&](Value usage) { scan.usage = read_openai_usage(usage); };
+  const auto take = [&](Value usage, Bytes tier) {
+    scan.usage = read_openai_usage(usage);
+    scan.usage.set_tier(tier);
+  };
   if (with_usage(body, take)) return true;
   const Bytes groq = object_member(body, "x_groq");
   return !groq.empty() && with_usage(groq, take);
@@ -209,7 +237,7 @@ bool scan_chat_event(Bytes event, char* scratch, UsageScan& scan) {
 }
 
 bool scan_message_answer(Bytes body, char* /*scratch*/, UsageScan& scan) {
-  return with_usage(body, [&](Value usage) {
+  return with_usage(body, [&](Value usage, Bytes /*tier*/) {
     scan.counts.read(usage);
     scan.usage = scan.counts.disjoint();
   });
@@ -225,7 +253,10 @@ bool scan_message_event(Bytes event, char* scratch, UsageScan& scan) {
 }
 
 bool scan_response_answer(Bytes body, char* /*scratch*/, UsageScan& scan) {
-  return with_usage(body, [&](Value usage) { scan.usage = read_openai_usage(usage); });
+  return with_usage(body, [&](Value usage, Bytes tier) {
+    scan.usage = read_openai_usage(usage);
+    scan.usage.set_tier(tier);
+  });
 }
 
 // The events that report the whole response have its usage inside; only the last of them gives it.

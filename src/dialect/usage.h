@@ -28,6 +28,7 @@ struct AnthropicCounts {
   std::uint32_t written_1h = kNoTokens;
   std::uint32_t output = kNoTokens;
   std::uint32_t thinking = kNoTokens;  // within output
+  api::Usage served;                   // no counts: the tier only
 
   void read(json::Value usage);
   api::Usage disjoint() const;

@@ -57,10 +57,18 @@ void Meter::set_cost(Record& record,
                      const api::Usage& usage,
                      std::uint64_t wall_ns) {
   record.price_row = price.row;
-  const std::optional<std::int64_t> cost = prices.cost(price, usage, wall_ns);
+  if (usage.reported_cost != kNoCost) {
+    record.cost_picodollars = usage.reported_cost;
+    record.flags |= record_flag::kCostReported;
+    return;
+  }
+  if (!price.found()) return;
+  const ServiceTier tier = prices.service_tier(price, usage.tier());
+  const std::optional<std::int64_t> cost = prices.cost(price, usage, wall_ns, tier);
   if (!cost) return;
   record.cost_picodollars = *cost;
-  if (price.match == PriceMatch::prefix) record.flags |= record_flag::kCostUncertain;
+  if (price.match == PriceMatch::prefix || !tier.certain)
+    record.flags |= record_flag::kCostUncertain;
 }
 
 void Meter::add_usage(Record& request, const Record& attempt) {
@@ -71,7 +79,8 @@ void Meter::add_usage(Record& request, const Record& attempt) {
   }
   set_usage(request, sum);
   request.price_row = attempt.price_row;
-  constexpr std::uint32_t kCarried = record_flag::kUsageEstimated | record_flag::kCostUncertain;
+  constexpr std::uint32_t kCarried =
+      record_flag::kUsageEstimated | record_flag::kCostUncertain | record_flag::kCostReported;
   request.flags |= attempt.flags & kCarried;
   if (attempt.cost_picodollars == kNoCost) return;
   const std::int64_t before = std::max<std::int64_t>(request.cost_picodollars, 0);

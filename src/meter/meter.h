@@ -32,7 +32,8 @@ class Meter {
 
   static void set_error(Record& record, base::Error error);
   static void set_usage(Record& record, const api::Usage& usage);
-  // What the usage comes to by the price, if the price covers it.
+  // What the provider says that it cost; else what it comes to by the price, if there is one that
+  // covers it.
   static void set_cost(Record& record,
                        const PriceTable& prices,
                        const Price& price,

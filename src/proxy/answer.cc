@@ -32,7 +32,7 @@ void Exchange::take_plain_answer() {
       break;
   }
   if (translated()) return commit_translated(answer);
-  attempt_.read_usage(answer, verdict.usage);
+  attempt_.read_usage(answer, verdict);
   commit();
   const bool whole = attempt_.relay().finish();
   HEADRACE_ASSERT(whole);

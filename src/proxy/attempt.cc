@@ -184,9 +184,10 @@ void Attempt::see_piece(base::Bytes piece) {
   last_words_ = io::Slice(*last_words_.buffer(), begin, size + piece.size());
 }
 
-void Attempt::read_usage(base::Bytes answer, base::Bytes found) {
-  if (!found.empty()) {
-    scan_.usage = dialect::read_usage(aim_.dialect->family, found);
+void Attempt::read_usage(base::Bytes answer, const dialect::PlainVerdict& seen) {
+  if (!seen.usage.empty()) {
+    scan_.usage = dialect::read_usage(aim_.dialect->family, seen.usage);
+    scan_.usage.set_tier(seen.tier);
   } else if (dialect::may_carry_usage(answer)) {  // further inside
     answers().scan_answer(answer, nullptr, scan_);
   }

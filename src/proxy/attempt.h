@@ -9,6 +9,7 @@
 
 #include "config/snapshot.h"
 #include "dialect/dialect.h"
+#include "dialect/plain_answer.h"
 #include "headrace/record.h"
 #include "proxy/retry_hint.h"
 #include "proxy/workshop.h"
@@ -95,8 +96,8 @@ class Attempt final : public upstream::AnswerOwner, public api::AnswerWatch {
   base::Bytes provider_request_id() const { return provider_id_.view(); }
   // What the provider has reported so far.
   api::Usage usage() const;
-  // Of a plain answer that could be read whole. `found`: the object that was seen on the way.
-  void read_usage(base::Bytes answer, base::Bytes found);
+  // Of a plain answer that could be read whole, and what was seen of it on the way.
+  void read_usage(base::Bytes answer, const dialect::PlainVerdict& seen);
   void set_usage(const api::Usage& usage) { scan_.usage = usage; }
 
   // -- events

@@ -86,7 +86,7 @@ void Exchange::note_usage(Record& record) {
   const meter::PriceTable& prices = live_->rules->prices();
   const meter::Price price = live_->rules->price_of(route_index(), choice_.target, model);
   meter::Meter::set_usage(record, usage);
-  if (price.found()) meter::Meter::set_cost(record, prices, price, usage, record.wall_start_ns);
+  meter::Meter::set_cost(record, prices, price, usage, record.wall_start_ns);
   meter::Meter::add_usage(meter_.request(), record);
 }
 

@@ -102,6 +102,16 @@ inline config::Snapshot one_provider() {
   return snapshot;
 }
 
+inline const std::shared_ptr<const meter::PriceTable>& built_in_prices() {
+  static const auto kPrices = [] {
+    std::string fault;
+    auto table = meter::PriceTable::parse(meter::PriceTable::built_in(), fault);
+    REQUIRE(table.has_value());
+    return std::make_shared<const meter::PriceTable>(std::move(*table));
+  }();
+  return kPrices;
+}
+
 class GatewayScene : public SimStage {
  public:
   static constexpr std::size_t kRing = 64;
@@ -111,7 +121,7 @@ class GatewayScene : public SimStage {
                         server::WorkerOptions options = {},
                         std::size_t buffer_bytes = 4096)
       : SimStage(buffer_bytes),
-        rules(std::move(configured), registries),
+        rules(std::move(configured), registries, built_in_prices()),
         memory(std::move(
             telemetry::RingMemory::create(telemetry::RecordRing::bytes_for(kRing)).value())) {
     ring.format(memory.bytes(), kRing, 0);

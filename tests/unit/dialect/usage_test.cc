@@ -149,6 +149,43 @@ TEST_CASE("usage is suspected wherever an object of that name stands, and not in
   }
 }
 
+TEST_CASE("the service tier is read where each provider says it") {
+  const auto tier_of = [](ScanUsage how, const std::string& text) {
+    UsageScan state;
+    CHECK(scan(how, text, state));
+    return std::string(state.usage.tier());
+  };
+  CHECK(tier_of(scan_chat_event,
+                "data: {\"service_tier\":\"flex\",\"usage\":{\"prompt_tokens\":1}}\n\n") == "flex");
+  CHECK(tier_of(
+            scan_response_event,
+            "data: "
+            "{\"response\":{\"service_tier\":\"priority\",\"usage\":{\"input_tokens\":1}}}\n\n") ==
+        "priority");
+  CHECK(tier_of(scan_message_answer, R"({"usage":{"input_tokens":1,"service_tier":"batch"}})") ==
+        "batch");
+  CHECK(tier_of(scan_message_answer,
+                R"({"usage":{"input_tokens":1,"service_tier":"standard","speed":"fast"}})") ==
+        "fast");
+  CHECK(tier_of(scan_chat_event,
+                "data: {\"service_tier\":\"a name that is no tier of "
+                "any\",\"usage\":{\"prompt_tokens\":1}}\n\n")
+            .empty());
+  UsageScan state;  // the last event of a stream need not repeat it
+  scan(scan_message_event,
+       "data: {\"message\":{\"usage\":{\"input_tokens\":1,\"service_tier\":\"batch\"}}}\n\n",
+       state);
+  scan(scan_message_event, "data: {\"usage\":{\"output_tokens\":2}}\n\n", state);
+  CHECK(state.usage.tier() == "batch");
+  CHECK(state.usage.of(TokenClass::output) == 2);
+}
+
+TEST_CASE("a cost that the provider reports stands beside its counts") {
+  const api::Usage usage = chat_usage(R"({"prompt_tokens":9,"cost":0.002})");
+  CHECK(usage.reported_cost == 2'000'000'000);
+  CHECK(chat_usage(R"({"prompt_tokens":9})").reported_cost == kNoCost);
+}
+
 TEST_CASE("absent differs from 0") {
   UsageScan state;
   CHECK(scan(scan_message_answer, R"({"usage":{"input_tokens":0}})", state));

@@ -285,4 +285,57 @@ TEST_CASE("what an answer used is on record, with its price; what was cut off is
   }
 }
 
+TEST_CASE("an answer costs what its provider says, else what its service tier makes of the price") {
+  config::Snapshot snapshot = two_providers();
+  snapshot.providers[0].price_as = "openai";
+  snapshot.routes[0].targets[0].model = "gpt-4o";
+  const auto priced = [&](bool stream,
+                          bool translated,
+                          const std::string& more,
+                          const std::string& used) {
+    TwoProviders scene(snapshot);
+    scene.ask(translated ? messages(stream) : completions(stream));
+    REQUIRE(scene.run_until(
+        [&] { return scene.provider.count() == 1 && scene.provider[0].has("gpt-4o"); }));
+    const std::string usage =
+        R"("usage":{"prompt_tokens":1000,"completion_tokens":100)" + used + "}" + more + "}";
+    if (stream) {
+      scene.provider[0].send(kStreamHead +
+                             chunk(delta("a") + kFinishEvent + "data: {\"choices\":[]," + usage +
+                                   "\n\n" + kDoneEvent) +
+                             kLastChunk);
+    } else {
+      scene.provider[0].send(plain_answer(
+          R"({"id":"c","model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"Hi"},)"
+          R"("finish_reason":"stop"}],)" +
+          usage));
+    }
+    scene.settle();
+    const std::vector<Record> records = scene.records();
+    REQUIRE(records.size() == 2);
+    CHECK(records[0].cost_picodollars == records[1].cost_picodollars);
+    CHECK(records[0].flags == (records[0].flags | (records[1].flags & record_flag::kCostReported)));
+    return records[1];
+  };
+  for (const bool stream : {false, true}) {
+    for (const bool translated : {false, true}) {
+      CAPTURE(stream);
+      CAPTURE(translated);
+      const Record usual = priced(stream, translated, "", "");
+      REQUIRE(usual.cost_picodollars > 0);
+      CHECK((usual.flags & record_flag::kCostUncertain) == 0);
+      const Record flex = priced(stream, translated, R"(,"service_tier":"flex")", "");
+      CHECK(2 * flex.cost_picodollars == usual.cost_picodollars);
+      const Record unknown = priced(stream, translated, R"(,"service_tier":"scale")", "");
+      CHECK(unknown.cost_picodollars == usual.cost_picodollars);
+      CHECK((unknown.flags & record_flag::kCostUncertain) != 0);
+      const Record told =
+          priced(stream, translated, R"(,"service_tier":"flex")", R"(,"cost":0.75)");
+      CHECK(told.cost_picodollars == 750'000'000'000);
+      CHECK((told.flags & record_flag::kCostReported) != 0);
+      CHECK(told.price_row == usual.price_row);
+    }
+  }
+}
+
 }  // namespace headrace::test

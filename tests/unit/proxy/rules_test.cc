@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "config/known_providers.h"
+#include "gateway_scene.h"
 
 namespace headrace::test {
 namespace {
@@ -27,13 +28,6 @@ config::Snapshot two_routes() {
   }
   snapshot.epoch = 7;
   return snapshot;
-}
-
-std::shared_ptr<const meter::PriceTable> built_in_prices() {
-  std::string fault;
-  auto table = meter::PriceTable::parse(meter::PriceTable::built_in(), fault);
-  REQUIRE(table.has_value());
-  return std::make_shared<const meter::PriceTable>(std::move(*table));
 }
 
 }  // namespace
