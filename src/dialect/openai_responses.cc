@@ -188,4 +188,32 @@ bool response_may_fail(Bytes event) {
   return may_report_error(event) || json::find_word<kFailure>(event) != Bytes::npos;
 }
 
+void ResponsePlace::follow(Bytes event) {
+  // Inside a string its last quote stands behind a backslash. q and _ are rare.
+  constexpr json::Word kKey("\"sequence_number\"", 3, 9);
+  constexpr Bytes kBetween = " \t:";
+  if (next_sequence_ == 0) {  // the first one reports the response, with its name
+    constexpr std::array<Bytes, 1> kResponse = {"response"};
+    constexpr std::array<Bytes, 1> kId = {"id"};
+    std::array<FoundValue, 1> found;
+    const Bytes data = first_data(event);
+    if (json::scan_object(data, kResponse, found, json::Utf8::trust).ok() &&
+        found[0].type == Type::object) {
+      const Bytes response = found[0].text(data);
+      const bool named = json::scan_object(response, kId, found, json::Utf8::trust).ok() &&
+                         found[0].type == Type::string;
+      if (named) id_.assign(response.substr(found[0].begin + 1, found[0].size - 2));
+    }
+  }
+  ++next_sequence_;  // where they are not numbered, they are counted
+  const std::size_t at = json::find_word<kKey>(event);
+  if (at == Bytes::npos) return;
+  const std::size_t begin = event.find_first_not_of(kBetween, at + kKey.kSize);
+  if (begin == Bytes::npos) return;
+  const std::size_t end = event.find_first_not_of("0123456789", begin);
+  if (const auto number = base::parse_decimal(event.substr(begin, end - begin))) {
+    next_sequence_ = *number + 1;
+  }
+}
+
 }  // namespace headrace::dialect

@@ -3,8 +3,12 @@
 // events and items); the table and its vectors are in docs/commit-point.md. Stateless, any thread.
 #pragma once
 
+#include <cstdint>
+
+#include "api/error_body.h"
 #include "api/stream_events.h"
 #include "base/bytes.h"
+#include "dialect/short_text.h"
 
 namespace headrace::dialect {
 
@@ -21,5 +25,17 @@ bool ends_response_stream(Bytes event);
 // For EventTable::may_fail: `error`, response.failed, an error object. By the first bytes like the
 // above.
 bool response_may_fail(Bytes event);
+
+// How far a stream has come, for the last event of one that breaks.
+class ResponsePlace {
+ public:
+  // Every complete event, in order.
+  void follow(Bytes event);
+  api::SeenResponse seen() const { return {id_.view(), next_sequence_}; }
+
+ private:
+  ShortText<api::kResponseIdBytes> id_;
+  std::uint64_t next_sequence_ = 0;
+};
 
 }  // namespace headrace::dialect

@@ -158,8 +158,8 @@ void Exchange::fail_committed(base::Error error) {
   if (attempt_.relay().finish_broken()) return complete();
   attempt_.stop();
   char text[api::kErrorBodyBytes];
-  told_all_ = attempt_.relay().break_off(
-      api::write_error_event(stream_form_of(endpoint_), error, detail_, text));
+  told_all_ = attempt_.relay().break_off(api::write_error_event(
+      stream_form_of(endpoint_), error, detail_, text, attempt_.seen_response()));
   meter_.request().flags |= record_flag::kTruncated;
   error_ = error;
   plan_->on_broken(outcome_of(error, nullptr), shop_.io.now());

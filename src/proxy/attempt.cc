@@ -29,6 +29,7 @@ void Attempt::aim(const Aim& aim) {
   head_ = {};
   hint_ = {};
   scan_ = {};
+  response_place_ = {};
   is_stream_ = reused_ = false;
   stamps_ = {};
   paused_since_ = paused_for_ = 0;
@@ -161,6 +162,7 @@ const dialect::AnswerTable& Attempt::answers() const {
 }
 
 bool Attempt::see_event(base::Bytes event) {
+  if (aim_.call == dialect::Call::responses) response_place_.follow(event);
   if (!dialect::may_carry_usage(event)) return true;
   io::Slice scratch = shop_.io.blocks().take(event.size());
   const bool found = answers().scan_event(event, scratch.data(), scan_);

@@ -9,6 +9,7 @@
 
 #include "config/snapshot.h"
 #include "dialect/dialect.h"
+#include "dialect/openai_responses.h"
 #include "dialect/plain_answer.h"
 #include "headrace/record.h"
 #include "proxy/retry_hint.h"
@@ -94,6 +95,8 @@ class Attempt final : public upstream::AnswerOwner, public api::AnswerWatch {
   // The fields of the answer's head that go on to the client, as finished lines.
   base::Bytes forwarded_fields() const { return fields_.view(); }
   base::Bytes provider_request_id() const { return provider_id_.view(); }
+  // Of a stream of responses.
+  api::SeenResponse seen_response() const { return response_place_.seen(); }
   // What the provider has reported so far.
   api::Usage usage() const;
   // Of a plain answer that could be read whole, and what was seen of it on the way.
@@ -128,6 +131,7 @@ class Attempt final : public upstream::AnswerOwner, public api::AnswerWatch {
   io::Slice provider_id_;
   io::Slice last_words_;  // of a plain answer that is too long: its usage stands at its end
   dialect::UsageScan scan_;
+  dialect::ResponsePlace response_place_;
   Stamps stamps_;
   base::Nanos paused_since_ = 0;
   base::Nanos paused_for_ = 0;

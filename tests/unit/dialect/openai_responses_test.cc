@@ -123,6 +123,34 @@ TEST_CASE("the first piece of a long event is enough where the type stands in fr
   CHECK_FALSE(ends(failed + std::string(70'000, 'x')));
 }
 
+TEST_CASE("how far a stream has come is known: its response by name, its events by number") {
+  const std::string created =
+      "event: response.created\ndata: {\"type\":\"response.created\",\"sequence_number\":0,"
+      "\"response\":{\"object\":\"response\",\"id\":\"resp_1\"}}\n\n";
+  const std::string text =
+      "data: {\"type\":\"response.output_text.delta\",\"delta\":\"\\\"sequence_number\\\":99\","
+      "\"sequence_number\" : 7}\n\n";
+  ResponsePlace place;
+  CHECK(place.seen().id.empty());
+  CHECK(place.seen().next_sequence == 0);
+  place.follow(created);
+  CHECK(place.seen().id == "resp_1");
+  CHECK(place.seen().next_sequence == 1);
+  place.follow(text);
+  CHECK(place.seen().id == "resp_1");
+  CHECK(place.seen().next_sequence == 8);
+  place.follow("data: {\"type\":\"response.unnumbered\"}\n\n");
+  CHECK(place.seen().next_sequence == 9);
+  ResponsePlace nameless;
+  for (const std::string& event : {text, created}) nameless.follow(event);
+  CHECK(nameless.seen().id.empty());  // only the first event is searched
+  for (std::size_t cut = 0; cut < created.size(); ++cut) {
+    ResponsePlace torn;
+    torn.follow(std::string(created, 0, cut));
+    CHECK(torn.seen().next_sequence == 1);
+  }
+}
+
 TEST_CASE("the event with which the gateway ends a broken stream is one of the dialect's errors") {
   std::array<char, api::kErrorBodyBytes> out;
   const base::Error lost{

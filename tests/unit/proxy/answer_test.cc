@@ -118,11 +118,14 @@ TEST_CASE("a broken stream of responses ends in response.failed") {
   REQUIRE(scene.asked());
   scene.provider[0].send(
       kStreamHead +
-      chunk("event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\","
-            "\"delta\":\"Hi\"}\n\n"));
+      chunk("event: response.created\ndata: {\"type\":\"response.created\",\"sequence_number\":0,"
+            "\"response\":{\"id\":\"resp_7\"}}\n\n"
+            "event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\","
+            "\"sequence_number\":4,\"delta\":\"Hi\"}\n\n"));
   REQUIRE(scene.heard(client, "\"Hi\""));
   scene.provider[0].close();
   REQUIRE(scene.heard(client, "response.failed"));
+  CHECK(client.has(R"("sequence_number":5,"response":{"id":"resp_7")"));
   scene.settle();
   CHECK(unchunk(body_of(client.heard)).complete);
 }
