@@ -153,8 +153,10 @@ void Exchange::keep_request(const api::ChatRequest& request) {
 
 void Exchange::admit() {
   if (shop_.draining) return fail(base::gateway_error(Errc::draining));
-  if (snapshot().audit.required && !shop_.records.has_room(kRecordsOfARequest)) {
-    return fail(base::gateway_error(Errc::overloaded));  // rather than lose its record
+  // Rather than lose its record, or one of those that run beside it.
+  if (snapshot().audit.required &&
+      !shop_.records.has_room(kRecordsOfARequest * shop_.exchanges.in_use())) {
+    return fail(base::gateway_error(Errc::overloaded));
   }
   total_deadline_ = began_ + route_->total_timeout;
   const bool answers_in_tokens =

@@ -256,6 +256,24 @@ TEST_CASE("the list of models speaks to both families, and to keys of what they 
   REQUIRE(scene.heard(client, "HTTP/1.1 401 "));
 }
 
+TEST_CASE("where the audit is required nobody is let in whose record might find no room") {
+  config::Snapshot snapshot = two_providers();
+  snapshot.audit.required = true;
+  TwoProviders scene(snapshot);  // its ring has room for the records of two
+  Talker& first = scene.ask(completions(false));
+  REQUIRE(scene.asked(0));
+  scene.ask(completions(false));
+  REQUIRE(scene.asked(1));
+  Talker& third = scene.ask(completions(false));
+  REQUIRE(scene.heard(third, "HTTP/1.1 503 "));
+  scene.provider[0].send(plain_answer(kChatAnswer));
+  REQUIRE(scene.heard(first, "HTTP/1.1 200 "));
+  CHECK(scene.records().size() >= 3);  // the refusal's too; what is read makes room again
+  Talker& fourth = scene.ask(completions(false));
+  scene.settle();
+  CHECK_FALSE(fourth.has("503"));
+}
+
 TEST_CASE("what an answer used is on record, with its price; what was cut off is estimated") {
   config::Snapshot snapshot = two_providers();
   TwoProviders scene(snapshot);
