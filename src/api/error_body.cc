@@ -127,7 +127,6 @@ std::uint16_t status_for_upstream(std::uint16_t status) {
   switch (status) {
     case 400:
     case 404:
-    case 408:
     case 409:
     case 413:
     case 429:
@@ -137,6 +136,8 @@ std::uint16_t status_for_upstream(std::uint16_t status) {
       return status;
     case 422:
       return 400;
+    case 408:  // the provider's time ran out, not the client's
+      return 504;
     case 402:
     case 498:
       return 429;

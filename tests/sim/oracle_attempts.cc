@@ -374,10 +374,6 @@ int Judge::told_of(const Case& c) const {
   const int said = c.serving->answer.said;
   const bool odd = said > 400 && said < 500 && meaning_of_status(said) == Meaning::request;
   const int told = odd && said != 413 ? 400 : told_status(said);  // in words of ours
-  // After a wait that led nowhere it is told as an error of ours, in words for which the nearest
-  // status counts.
-  const bool waited = record.settled_ns > c.records->attempts.back().settled_ns;
-  if (waited && said == 408) return said;
   return told_towards(c.plan->family, told);
 }
 
