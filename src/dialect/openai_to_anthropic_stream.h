@@ -39,7 +39,7 @@ class OpenaiToAnthropicStream final : public api::StreamFilter {
   api::EventKind thinking(Bytes body, api::JsonBuilder& out);
   void signatures(json::Value blocks, api::JsonBuilder& out);
   api::EventKind calls(json::Value calls, api::JsonBuilder& out);
-  bool call(json::Value call, api::JsonBuilder& out);
+  bool call(json::Value value, api::JsonBuilder& out);
   Call* find_call(json::Value index, json::Value id, bool named);
   api::EventKind fail(api::JsonBuilder& out);
   void start(json::Value chunk, api::JsonBuilder& out);
