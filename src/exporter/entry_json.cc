@@ -11,24 +11,13 @@
 #include "base/uuid.h"
 #include "exporter/aggregate.h"
 #include "exporter/json_text.h"
+#include "exporter/token_names.h"
 #include "telemetry/text_slot.h"
 
 namespace headrace::exporter {
 namespace {
 
 using Bytes = base::Bytes;
-
-constexpr std::array<JsonKey, kTokenClasses> kTokenNames = {"input",
-                                                            "cache_read",
-                                                            "cache_write_5m",
-                                                            "cache_write_1h",
-                                                            "audio_in",
-                                                            "audio_cached",
-                                                            "image_in",
-                                                            "output",
-                                                            "reasoning",
-                                                            "audio_out",
-                                                            "image_out"};
 
 // By bit; an empty one is no flag (yet).
 constexpr std::array<Bytes, 13> kFlagNames = {"streamed",

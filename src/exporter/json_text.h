@@ -34,6 +34,8 @@ class JsonKey {
     *next++ = ':';
   }
 
+  constexpr base::Bytes name() const { return {text_.data() + 2, size_ - 4}; }
+
   // Copies all of `kBytes`; the end of the key itself.
   char* write(char* out, bool comma) const {
     const std::size_t skipped = comma ? 0 : 1;

@@ -3,22 +3,12 @@
 #include <algorithm>
 #include <string_view>
 
+#include "exporter/token_names.h"
+
 namespace headrace::exporter {
 
 namespace {
 
-// By TokenClass, as in docs/record-format.md.
-constexpr std::array<std::string_view, kTokenClasses> kTokenTypes = {"input",
-                                                                     "cache_read",
-                                                                     "cache_write_5m",
-                                                                     "cache_write_1h",
-                                                                     "audio_in",
-                                                                     "audio_cached",
-                                                                     "image_in",
-                                                                     "output",
-                                                                     "reasoning",
-                                                                     "audio_out",
-                                                                     "image_out"};
 constexpr std::array<std::string_view, 3> kUsageTexts = {"provider", "estimate", "none"};
 constexpr std::array<std::string_view, 4> kPriceTexts = {"list", "uncertain", "provider", "none"};
 
@@ -109,8 +99,9 @@ void SpendTotals::render_tokens(Exposition& out, const Labels& labels, const Spe
     for (std::size_t i = 0; i < kTokenClasses; ++i) {
       if (of[i] == 0) continue;
       Labels all = labels;
-      out.sample(all.add("type", kTokenTypes[i]).add("estimated", estimated ? "true" : "false"),
-                 of[i]);
+      out.sample(
+          all.add("type", kTokenNames[i].name()).add("estimated", estimated ? "true" : "false"),
+          of[i]);
     }
   }
 }
