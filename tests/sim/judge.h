@@ -25,11 +25,8 @@ inline unsigned long long number(std::uint64_t value) {
 // An event whose blank line never came, and that ends its stream all the same.
 bool says_end(std::string_view tail);
 
-// What was read ends inside the event that ends its stream.
-inline bool breaks_in_end(const AnswerPlan& plan, std::uint64_t read) {
-  const std::string_view payload = std::string_view(plan.payload).substr(0, read);
-  return says_end(payload.substr(plan.event_end_before(read)));
-}
+// What an answer itself is the cause of, in either version of HTTP. `read`: of its payload.
+bool is_said_by(const AnswerPlan& answer, std::uint64_t read, Errc code);
 
 inline bool is_limit(Errc code) {
   return code == Errc::requests_limited || code == Errc::tokens_limited ||

@@ -222,7 +222,7 @@ void Judge::judge_relayed(const Case& c) {
   if (plan.status >= 300 && plan.status < 400)
     verdict_.fail("request %llu: a redirect came through", id);
   const std::uint64_t payload_read = plan.payload_read(c.serving->bytes_read());
-  const bool ended = plan.has_stream_end(payload_read) || breaks_in_end(plan, payload_read);
+  const bool ended = plan.has_stream_end(payload_read);
   if (plan.broken_http && c.answer->complete && c.records->requests.front().error == 0 && !ended) {
     verdict_.fail("request %llu: what is not HTTP passes for an answer", id);
   }

@@ -75,15 +75,8 @@ bool Judge::is_h2_justified(Errc code, const Tried& tried) const {
     case Errc::upstream_protocol:
       return answer.broken_http || answer.unreadable || peer.in_breach() ||
              (stream_reset && answer.reset_code == h2::kProtocolError);
-    case Errc::upstream_redirect:
-      return answer.fault == Fault::redirect;
-    case Errc::upstream_status:
-      if (answer.stream) return answer.has_failure(read);
-      return answer.said != 0 && read == answer.whole_payload();
-    case Errc::upstream_truncated:
-      return answer.stream && !answer.has_stream_end(read);
     default:
-      return false;
+      return is_said_by(answer, read, code);
   }
 }
 

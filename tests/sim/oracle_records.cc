@@ -112,6 +112,20 @@ bool Judge::is_justified(const Record& record, const Tried& last, const RequestP
   }
 }
 
+bool is_said_by(const AnswerPlan& answer, std::uint64_t read, Errc code) {
+  switch (code) {
+    case Errc::upstream_redirect:
+      return answer.fault == Fault::redirect;
+    case Errc::upstream_status:
+      if (answer.stream) return answer.has_failure(read);
+      return answer.said != 0 && read == answer.whole_payload();
+    case Errc::upstream_truncated:
+      return answer.stream && !answer.has_stream_end(read);
+    default:
+      return false;
+  }
+}
+
 bool Judge::is_upstream_justified(Errc code, const Tried& tried) {
   const bool resets = scenario_.faults.reset > 0;
   const std::size_t provider = tried.record->provider;
@@ -132,15 +146,8 @@ bool Judge::is_upstream_justified(Errc code, const Tried& tried) {
       return ended || resets;
     case Errc::upstream_protocol:
       return answer.broken_http || answer.unreadable || has_strays(provider);
-    case Errc::upstream_redirect:
-      return answer.fault == Fault::redirect;
-    case Errc::upstream_status:
-      if (answer.stream) return answer.has_failure(read);
-      return answer.said != 0 && read == answer.whole_payload();
-    case Errc::upstream_truncated:
-      return answer.stream && !answer.has_stream_end(read);
     default:
-      return false;
+      return is_said_by(answer, read, code);
   }
 }
 
