@@ -364,6 +364,13 @@ bool H1ResponseParser::accept_status_byte(char c) {
 // HTTP/1.x SP 3DIGIT [ SP reason ] CRLF. The blank without a reason is often left out by servers.
 Parse H1ResponseParser::parse_status_line(Bytes text) {
   constexpr std::size_t kReasonAt = 12;
+  constexpr Bytes kUsual = "HTTP/1.1 200 ";
+  if (position_ == 0 && text.starts_with(kUsual)) {
+    head_.version_minor = 1;
+    head_.status = 200;
+    position_ = kUsual.size();
+    state_ = State::reason;
+  }
   for (; state_ == State::status; ++position_) {
     if (position_ == text.size()) return need_more(text);
     const char c = text[position_];
