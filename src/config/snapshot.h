@@ -107,8 +107,10 @@ struct Provider {
   std::vector<Credential> credentials;  // as read: never empty
   bool traces = false;                  // it is told the trace that a request is part of
   HttpVersion http = HttpVersion::automatic;
-  std::uint32_t warm_min = 0;     // spare connections per worker
-  bool reports_usage = true;      // it knows stream_options.include_usage
+  std::uint32_t warm_min = 0;  // spare connections per worker
+  bool reports_usage = true;   // it knows stream_options.include_usage
+  bool drains =
+      false;  // goes on when its client is gone: the answer is read to its end all the same
   bool takes_client_key = false;  // a key that a client brought was brought for this one
   std::string price_as;  // its name in the price table, or kNoPrices; empty: by name, else by host
   bool is_private =
