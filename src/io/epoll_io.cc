@@ -82,17 +82,13 @@ void EpollIo::run_once(base::Nanos wait_max) {
   note_closed();
   deliver_closed();
   hand_over();
-  if (!after_sends_.empty()) {
-    run_after_sends();
-    hand_over();
-  }
 }
 
 // How long to wait: not at all while something is due without the kernel's help.
 base::Nanos EpollIo::wait_bound(base::Nanos wait_max) {
   feed_starved();
   if (wait_max <= 0 || !ready_.empty() || !closing_.empty() || !dirty_.empty() ||
-      !turn_ends_.empty() || !after_sends_.empty() || !stopping_.empty()) {
+      !turn_ends_.empty() || !stopping_.empty()) {
     return 0;
   }
   const base::Nanos expiry = timers_.next_expiry();

@@ -119,8 +119,4 @@ void Io::run_turn_ends() {
   while (TurnEndOwner* owner = turn_ends_.pop_front()) owner->on_turn_end();
 }
 
-void Io::run_after_sends() {
-  while (AfterSendsOwner* owner = after_sends_.pop_front()) owner->on_sends_left();
-}
-
 }  // namespace headrace::io

@@ -56,18 +56,6 @@ class TurnEndOwner {
   ~TurnEndOwner() = default;
 };
 
-// Somebody with work that no peer waits for: it is done when the turn's sends have been handed to
-// the kernel, while they are on their way.
-class AfterSendsOwner {
- public:
-  virtual void on_sends_left() = 0;
-
-  base::ListLink after_sends_link;
-
- protected:
-  ~AfterSendsOwner() = default;
-};
-
 class WakeOwner {
  public:
   virtual void on_wake() = 0;
@@ -141,12 +129,6 @@ class Io {
     if (!owner.turn_end_link.linked()) turn_ends_.push_back(owner);
   }
 
-  // on_sends_left follows, once, when what this turn sends is with the kernel; from run_once, as
-  // every event. What it sends in turn leaves before anybody waits.
-  void after_sends(AfterSendsOwner& owner) {
-    if (!owner.after_sends_link.linked()) after_sends_.push_back(owner);
-  }
-
   // Wakes run_once from any thread; on_wake follows on the worker's thread. Never used on the data
   // path.
   virtual void wake() = 0;
@@ -159,7 +141,6 @@ class Io {
   using DirtyList = base::IntrusiveList<Socket, &Socket::dirty_link>;
   using ClosedList = base::IntrusiveList<Socket, &Socket::closed_link>;
   using TurnEndList = base::IntrusiveList<TurnEndOwner, &TurnEndOwner::turn_end_link>;
-  using AfterSendsList = base::IntrusiveList<AfterSendsOwner, &AfterSendsOwner::after_sends_link>;
 
   void mark_dirty(Socket& socket) {
     if (!socket.dirty_link.linked()) dirty_.push_back(socket);
@@ -173,9 +154,6 @@ class Io {
   // Every backend does this before it hands over what is dirty, and does not wait while some are
   // left.
   void run_turn_ends();
-  // Every backend does this behind handing over, hands over again what came of it, and does not
-  // wait while some are left.
-  void run_after_sends();
   virtual std::uint64_t read_wall_clock() const = 0;
 
   base::Nanos now_ = 0;
@@ -185,7 +163,6 @@ class Io {
   DirtyList dirty_;
   ClosedList closed_;
   TurnEndList turn_ends_;
-  AfterSendsList after_sends_;
 
  private:
   BlockPool blocks_;

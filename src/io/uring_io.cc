@@ -103,11 +103,6 @@ void UringIo::run_once(base::Nanos wait_max) {
     pool->publish();
   }
   hand_over_dirty();
-  if (!after_sends_.empty()) {
-    if (ring_.unsubmitted() != 0) submit();
-    run_after_sends();
-    hand_over_dirty();
-  }
   feed_starved(Side::client);
   feed_starved(Side::upstream);
   wait(wait_max);

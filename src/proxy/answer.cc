@@ -177,12 +177,10 @@ void Exchange::complete() {
     error_ = {};  // that of an attempt before this one is on record
     plan_->on_success();
   }
-  // The accounts first: whoever has an answer is on record, even if we die next, and may ask again.
-  // For the rest nobody waits: the answer leaves before it.
+  // What is queued leaves when this turn ends, behind the accounts: whoever has an answer is on
+  // record, even if we die next, and may ask again.
   phase_ = Phase::settling;
-  shop_.io.timers().cancel(timer_);
-  note();
-  shop_.io.after_sends(*this);
+  advance();
 }
 
 // -- what we answer

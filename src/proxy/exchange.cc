@@ -413,10 +413,6 @@ void Exchange::refuse(base::Error error, const api::ErrorDetail& detail) {
   reply_error(error);
 }
 
-void Exchange::on_sends_left() {
-  advance();
-}
-
 void Exchange::on_client_gone(base::Error why) {
   if (phase_ == Phase::settling) return advance();  // it had its answer
   error_ = why;

@@ -25,7 +25,7 @@
 
 namespace headrace::proxy {
 
-class Exchange final : public AttemptOwner, public io::AfterSendsOwner {
+class Exchange final : public AttemptOwner {
  public:
   // `began`: when the first byte of the request was reaped.
   Exchange(Workshop& shop, Client& client, base::Nanos began);
@@ -52,7 +52,6 @@ class Exchange final : public AttemptOwner, public io::AfterSendsOwner {
   void on_attempt_refused(Attempt& attempt) override;
   void on_attempt_failed(Attempt& attempt, base::Error error) override;
 
-  void on_sends_left() override;
   void on_timer();
 
  private:
@@ -179,7 +178,6 @@ class Exchange final : public AttemptOwner, public io::AfterSendsOwner {
   std::uint8_t attempts_ = 0;
   std::uint8_t attempts_noted_ = 0;  // that have their record
   bool told_all_ = true;    // what the client got ends in this turn; else it was cut earlier
-  bool noted_ = false;      // the records are in the ring
   bool heard_all_ = false;  // unheard(): the provider said its last word
   bool fresh_ = false;      // the next attempt must not use a pooled connection
   std::uint16_t status_ = 0;

@@ -10,8 +10,7 @@ namespace headrace::proxy {
 
 void Exchange::settle() {
   shop_.io.timers().cancel(timer_);
-  after_sends_link.unlink();
-  if (!noted_) note();
+  note();
   const bool streamed = attempt_.is_stream() && attempt_.relay().committed();
   if (streamed && !unheard()) --shop_.tally.streams_open;
   request_ = {};
@@ -22,7 +21,6 @@ void Exchange::settle() {
 }
 
 void Exchange::note() {
-  noted_ = true;
   // A retry that found no connection was no attempt: the last one is on record already.
   if (attempts_noted_ != attempts_) note_attempt(error_);
   note_request();

@@ -59,14 +59,10 @@ void SimIo::run_once(base::Nanos wait_max) {
   finish_listeners();
   deliver_closed();
   hand_over();
-  if (!after_sends_.empty()) {
-    run_after_sends();
-    hand_over();
-  }
 }
 
 bool SimIo::must_go_on() const {
-  if (!dirty_.empty() || !turn_ends_.empty() || !after_sends_.empty()) return true;
+  if (!dirty_.empty() || !turn_ends_.empty()) return true;
   if (!closed_.empty() || !stopping_.empty()) return true;
   return std::any_of(pending_.begin(), pending_.end(), [](const Completion& completion) {
     return completion.lazy_until == 0;

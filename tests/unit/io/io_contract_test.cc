@@ -42,18 +42,6 @@ struct Evening final : TurnEndOwner {
   int calls = 0;
 };
 
-// Answers when what the turn sent has left.
-struct Afterwards final : AfterSendsOwner {
-  explicit Afterwards(End& end_to) : end(end_to) {}
-  void on_sends_left() override {
-    CHECK(end.stage.inside());
-    ++calls;
-    end.send("!");
-  }
-  End& end;
-  int calls = 0;
-};
-
 // Long texts are compared aside: a failure must not print them.
 bool same(const std::string& received, std::string_view wanted) {
   return received == wanted;
@@ -104,36 +92,6 @@ TEST_CASE("the end of a turn comes once however often it was asked for, and what
     CHECK(evening.calls == calls);
     CHECK(stage.run_until([&] { return pair.near->received.ends_with("later"); }));
     CHECK(evening.calls == calls + 1);
-    pair.close_all();
-  });
-}
-
-TEST_CASE("what is left for after the sends is done once, and what it sends leaves by itself") {
-  on_every_io([](Stage& stage) {
-    Pair pair(stage);
-    Afterwards afterwards(*pair.far);
-    int pieces = 0;
-    pair.far->when_data = [&] {
-      ++pieces;
-      stage.io().after_sends(afterwards);
-      pair.far->send("a");
-      stage.io().after_sends(afterwards);
-    };
-    pair.near->send("x");
-    CHECK(stage.run_until([&] { return pair.near->received == "a!"; }));
-    stage.run_for(kMillisecond);
-    CHECK(afterwards.calls == 1);
-    CHECK(pieces == 1);
-    // Who is gone by then is not called.
-    pair.far->when_data = [&] {
-      stage.io().after_sends(afterwards);
-      afterwards.after_sends_link.unlink();
-      pair.far->send("b");
-    };
-    pair.near->send("x");
-    CHECK(stage.run_until([&] { return pair.near->received == "a!b"; }));
-    stage.run_for(kMillisecond);
-    CHECK(afterwards.calls == 1);
     pair.close_all();
   });
 }

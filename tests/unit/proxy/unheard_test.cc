@@ -79,7 +79,8 @@ void leave(GatewayScene& scene, Talker& client, bool reset = false) {
 
 }  // namespace
 
-TEST_CASE("a stream goes on without its client, and its usage is what the provider says at its end") {
+TEST_CASE(
+    "a stream goes on without its client, and its usage is what the provider says at its end") {
   GatewayScene scene(draining());
   for (const bool reset : {false, true}) {
     CAPTURE(reset);
@@ -112,7 +113,9 @@ TEST_CASE("a stream goes on without its client, and its usage is what the provid
   CHECK(scene.tally().cancels == 0);
 }
 
-TEST_CASE("whoever leaves before the commit point is not committed to, and its answer costs all the same") {
+TEST_CASE(
+    "whoever leaves before the commit point is not committed to, and its answer costs all the "
+    "same") {
   GatewayScene scene(draining());
   SUBCASE("before the head of a stream") {
     Talker& client = scene.ask(chat());
@@ -173,7 +176,8 @@ TEST_CASE("usage is read of translated answers too") {
       event("content_block_start", R"(,"index":0,"content_block":{"type":"text","text":""})") +
       event("content_block_delta", R"(,"index":0,"delta":{"type":"text_delta","text":"Hi"})");
   const std::string end =
-      event("message_delta", R"(,"delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":11})") +
+      event("message_delta",
+            R"(,"delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":11})") +
       event("message_stop", "") + kLastChunk;
   const auto ask = [&](bool stream) -> Talker& {
     const std::string body = std::string(R"({"model":"m","messages":[{"role":"user",)") +
@@ -198,9 +202,9 @@ TEST_CASE("usage is read of translated answers too") {
   }
   SUBCASE("a plain answer") {
     leave(scene, ask(false));
-    scene.provider[0].send(
-        plain_answer(R"({"type":"message","role":"assistant","content":[],"stop_reason":"end_turn",)"
-                     R"("usage":{"input_tokens":7,"output_tokens":11}})"));
+    scene.provider[0].send(plain_answer(
+        R"({"type":"message","role":"assistant","content":[],"stop_reason":"end_turn",)"
+        R"("usage":{"input_tokens":7,"output_tokens":11}})"));
   }
   for (const Record& record : story(scene)) check_reported(record);
   CHECK(scene.tally().unheard_whole == 1);
@@ -214,7 +218,8 @@ TEST_CASE("the key may ask again at once, and its tokens are counted when they a
   key.tokens_per_minute = 100'000;
   snapshot.keys = {key};
   GatewayScene scene(snapshot);
-  const std::string bearer = "authorization: Bearer hr-0123456789abcdefghijklmnopqrstuvwxyzABCDEFG\r\n";
+  const std::string bearer =
+      "authorization: Bearer hr-0123456789abcdefghijklmnopqrstuvwxyzABCDEFG\r\n";
   leave(scene, [&]() -> Talker& {
     Talker& client = scene.ask(chat(true, bearer));
     REQUIRE(scene.asked());
@@ -228,9 +233,8 @@ TEST_CASE("the key may ask again at once, and its tokens are counted when they a
   scene.provider[1].send(plain_answer(kPlain));
   REQUIRE(scene.heard(next, "x-ratelimit-limit-tokens: 100000\r\n"));
   Talker& last = scene.ask(chat(false, bearer));
-  REQUIRE(scene.run_until([&] {
-    return scene.provider[0].count("\"m\"") + scene.provider[1].count("\"m\"") == 3;
-  }));
+  REQUIRE(scene.run_until(
+      [&] { return scene.provider[0].count("\"m\"") + scene.provider[1].count("\"m\"") == 3; }));
   const bool first_again = scene.provider[0].count("\"m\"") == 2;
   scene.provider[first_again ? 0 : 1].send(plain_answer(kPlain));
   // Twice 18 were used, and what the last one may use is reserved.
