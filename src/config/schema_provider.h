@@ -55,6 +55,15 @@ inline constexpr Key kProviderKeys[] = {
      .help = "How many spare connections each worker keeps ready beside those in use, so that no "
              "request waits for a handshake; dialled at start, replaced before they grow too old. "
              "Without this key 1 over https and h2c."},
+    {.name = "on_disconnect",
+     .kind = Kind::choice,
+     .slot = [](Place& at) -> Slot { return &at.provider->on_disconnect; },
+     .words = "auto|cancel|drain",
+     .help =
+         "What becomes of an answer whose client goes: it is cancelled, or (`drain`) read to its "
+         "end without one, because the provider charges for all of it and says only there for "
+         "how much. `auto`: `drain` at hosts that are known not to honour a cancel "
+         "(docs/clients-that-leave.md), else `cancel`."},
     {.name = "stream_usage",
      .kind = Kind::boolean,
      .slot = [](Place& at) -> Slot { return &at.provider->reports_usage; },
