@@ -346,21 +346,23 @@ TEST_CASE("an answer that does not end well is cut, and its usage is an estimate
 }
 
 TEST_CASE("a failure that no client met is no mark against the target, and nobody else is asked") {
-  config::Snapshot snapshot = draining();
-  GatewayScene scene(snapshot);
-  for (std::uint32_t i = 0; i < 2 * base::limits::kBreakerFailures; ++i) {
+  config::Snapshot snapshot = two_providers();
+  for (config::Provider& provider : snapshot.providers) provider.drains = true;
+  TwoProviders scene(snapshot);
+  std::size_t asked = 0;
+  for (; asked < 2 * base::limits::kBreakerFailures; ++asked) {
     Talker& client = scene.ask(chat());
-    REQUIRE(scene.asked(0, i + 1));
+    REQUIRE(scene.asked(0, asked + 1));
     leave(scene, client);
-    scene.provider[0].send(plain_answer("{}", 500));
+    scene.provider[0].send(plain_answer("{}", 500, "retry-after: 0\r\n"));
     story(scene);
   }
   Talker& client = scene.ask(chat(false));
-  REQUIRE(scene.asked(0, 2 * base::limits::kBreakerFailures + 1));
+  REQUIRE(scene.asked(0, asked + 1));
   scene.provider[0].send(plain_answer(kPlain));
   CHECK(scene.heard(client, "HTTP/1.1 200 "));
   CHECK(scene.provider.count() == 1);
-  CHECK(scene.tally().failovers == 0);
+  CHECK(scene.second.count() == 0);
 }
 
 TEST_CASE("only so many answers are read at once; the next is cancelled") {
