@@ -1,4 +1,4 @@
-"""Counts a server's io_uring_enter calls from outside, so that the gateway's own counter is not believed blindly."""
+"""Counts from outside the calls by which a server submits, waits and sends, so that the gateway's own counter is not believed blindly."""
 
 import re
 import signal
@@ -7,6 +7,7 @@ import time
 
 from servers import Failed, find_program
 
+CALLS = ("io_uring_enter", "sendto", "sendmsg")
 ROUNDS = 2000
 TOLERANCE = 0.02
 SLACK = 20  # ticks of an idle loop, and what runs while strace attaches
@@ -39,7 +40,7 @@ def cross_check(bench, server):
 
 def attach(program, server, traced):
     traced["process"] = process = subprocess.Popen(
-        [program, "-f", "-c", "-e", "trace=io_uring_enter", "-p", str(server.process.pid)],
+        [program, "-f", "-c", "-e", "trace=" + ",".join(CALLS), "-p", str(server.process.pid)],
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     time.sleep(1)  # every thread must be under its eyes before the requests come
     if process.poll() is not None:
@@ -55,7 +56,8 @@ def detach(traced):
     except subprocess.TimeoutExpired:
         process.kill()
         said = process.communicate()[1]
-    if found := re.search(r"^\s*[\d.]+\s+[\d.]+\s+\d+\s+(\d+)\s+(?:\d+\s+)?io_uring_enter", said, re.M):
-        traced["calls"] = int(found.group(1))
+    line = r"^\s*[\d.]+\s+[\d.]+\s+\d+\s+(\d+)\s+(?:\d+\s+)?(?:" + "|".join(CALLS) + ")"
+    if counts := re.findall(line, said, re.M):
+        traced["calls"] = sum(map(int, counts))
     else:
         traced.setdefault("error", "strace: " + " ".join(said.split())[:200])

@@ -82,6 +82,7 @@ class UringIo final : public Io {
   void hand_over_dirty();
   void hand_over(Socket& socket);
   void start_send(Socket& socket);
+  bool send_directly(Socket& socket, std::size_t count);
   bool report_matters(const Socket& socket) const;
   void feed_starved(Side side);
   void begin(Socket& socket, Op& op);
@@ -129,6 +130,8 @@ class UringIo final : public Io {
   ListenerList closed_listeners_;
   std::size_t sends_in_flight_ = 0;
   std::size_t ops_in_kernel_ = 0;
+  std::uint64_t direct_sends_ = 0;
+  bool polls_ = false;      // the last wait polled before it slept
   std::size_t paused_ = 0;  // sockets that wait for another one's on_sent
   int wake_fd_ = -1;
 };

@@ -136,7 +136,7 @@ constexpr CounterRow worker_nanos(Text family, Text help, Counter W::* member) {
 inline constexpr std::array kCounterRows = {
     counter("headrace_io_turns_total", "Turns of the event loops.", &W::turns),
     counter("headrace_io_enters_total",
-            "System calls that submit to the kernel or wait for it.",
+            "System calls that submit to the kernel, send or wait.",
             &W::enters),
     counter("headrace_io_accepts_total", "Connections the kernel handed over.", &W::accepts),
     counter("headrace_io_receives_total", "Receive completions.", &W::receives),

@@ -65,6 +65,7 @@ TEST_CASE("a hop costs two system calls when polling, one to find and one to ans
   rig.turns(2);
   const std::string message = pattern(200);
   const auto before = rig.io->counters();
+  const std::uint64_t enters = rig.io->ring().enters();
   constexpr int kHops = 1000;
   for (int i = 0; i < kHops; ++i) {
     write_all(theirs, message);
@@ -75,7 +76,50 @@ TEST_CASE("a hop costs two system calls when polling, one to find and one to ans
   }
   const auto& after = rig.io->counters();
   CHECK(after.enters - before.enters == 2 * kHops);
+  CHECK(rig.io->ring().enters() - enters == kHops);  // a send alone is no request
   CHECK(after.polls_missed == 0);
+}
+
+TEST_CASE("what a plain send leaves over when polling follows when there is room") {
+  UringOptions options;
+  options.busy = BusyMode::always;
+  Rig rig(options);
+  Party party(rig);
+  auto [ours, theirs] = tcp_pair();
+  rig.io->adopt(party.socket, ours, Side::client);
+  rig.io->recv_start(party.socket);
+  rig.io->run_once(base::kMillisecond);  // a wait that polls
+  const std::string large = pattern(8 << 20);
+  const std::uint64_t enters = rig.io->ring().enters();
+  rig.io->send_copy(party.socket, large);
+  CHECK(rig.until([&] { return rig.io->counters().short_sends == 1; }));
+  CHECK(rig.io->ring().enters() == enters);
+  std::string received;
+  std::string piece(1 << 16, '\0');
+  for (int i = 0; i < 20'000 && received.size() < large.size(); ++i) {
+    const ssize_t size = ::recv(theirs.value, piece.data(), piece.size(), MSG_DONTWAIT);
+    if (size > 0) received.append(piece, 0, static_cast<std::size_t>(size));
+    rig.io->run_once(0);
+  }
+  CHECK((received == large));
+  CHECK(party.socket.queued_bytes() == 0);
+  CHECK(party.errors == 0);
+}
+
+TEST_CASE("a plain send to a peer that is gone reports as any other") {
+  UringOptions options;
+  options.busy = BusyMode::always;
+  Rig rig(options);
+  Party party(rig);
+  auto [ours, theirs] = tcp_pair();
+  rig.io->adopt(party.socket, ours, Side::client);
+  rig.io->run_once(base::kMillisecond);  // a wait that polls
+  const linger abort{1, 0};
+  REQUIRE(::setsockopt(theirs.value, SOL_SOCKET, SO_LINGER, &abort, sizeof abort) == 0);
+  theirs.reset();
+  rig.io->send_copy(party.socket, "too late");
+  CHECK(rig.until([&] { return party.errors == 1; }));
+  CHECK(party.sents == 0);
 }
 
 TEST_CASE("a send is settled before the other events of its turn are delivered") {
