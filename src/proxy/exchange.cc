@@ -369,8 +369,9 @@ void Exchange::commit() {
 }
 
 void Exchange::on_attempt_progress(Attempt&) {
-  if (unheard()) return throw_away();
-  if (attempt_.relay().full()) attempt_.pause();
+  if (!attempt_.relay().full()) return;
+  if (unheard()) return end_unheard(false);  // that is more than anybody wants to know
+  attempt_.pause();
 }
 
 void Exchange::on_client_progress() {

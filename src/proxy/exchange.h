@@ -130,7 +130,6 @@ class Exchange final : public AttemptOwner {
   bool go_on_unheard();
   void let_go();
   void throw_away_held();
-  void throw_away();
   bool hear_the_end();
   void fail_unheard();
   void end_unheard(bool whole);

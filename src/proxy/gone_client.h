@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "base/intrusive_list.h"
+#include "base/limits.h"
 #include "base/time.h"
 #include "proxy/client.h"
 
@@ -30,7 +31,6 @@ class GoneClient final : public Client {
       : shop_(shop), exchange_(exchange), seen_(seen), used_before_(used_before) {}
 
   const Seen& seen() const { return seen_; }
-  std::size_t thrown_away() const { return thrown_away_; }
   // The worker ends: the answer is given up.
   void end_now();
 
@@ -39,7 +39,10 @@ class GoneClient final : public Client {
   void body(io::Slice piece) override;
   void finish() override {}
   void abort() override {}
-  std::size_t queued_bytes() const override { return 0; }
+  // Nothing waits for anybody, until it is too much.
+  std::size_t queued_bytes() const override {
+    return thrown_away_ > base::limits::kUnheardBytes ? thrown_away_ : 0;
+  }
   void on_exchange_end() override;  // ends this object
   bool used_before() const override { return used_before_; }
   const net::PeerCertificate* certificate() const override { return nullptr; }

@@ -1,13 +1,10 @@
 // unheard.cc – an exchange whose client is gone while its provider goes on, and charges, whoever
 // listens: the answer is read to its end and thrown away, for the sake of its usage.
-#include "base/limits.h"
 #include "dialect/plain_answer.h"
 #include "proxy/exchange.h"
 #include "proxy/gone_client.h"
 
 namespace headrace::proxy {
-
-namespace limits = base::limits;
 
 // False: the attempt is to be cancelled. Only a request that has left costs anything.
 bool Exchange::go_on_unheard() {
@@ -49,11 +46,6 @@ void Exchange::throw_away_held() {
   const bool flows = attempt_.is_stream() || (attempt_.status() < 400 && !translated());
   if (!flows) return end_unheard(false);
   attempt_.relay().commit({});
-  throw_away();
-}
-
-void Exchange::throw_away() {
-  if (gone_->thrown_away() > limits::kUnheardBytes) end_unheard(false);
 }
 
 // The answer is complete as HTTP goes. Is it the whole answer?

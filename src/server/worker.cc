@@ -124,8 +124,8 @@ void Worker::listen(int fd, const config::Listen& terms) {
 void Worker::turn() {
   io_.run_once(unpublished_ ? 2 * kPublishEvery : base::limits::kLoopTick);
   if (lives_.size() > 1) retire_rules();
-  const bool idle = clients_.empty() && shop_.unheard() == 0;
-  if (stage_ != Stage::serving && !drained_.load(std::memory_order_relaxed) && idle) {
+  if (stage_ != Stage::serving && !drained_.load(std::memory_order_relaxed) && clients_.empty() &&
+      shop_.unheard() == 0) {
     drained_.store(true, std::memory_order_release);
   }
   unpublished_ = true;

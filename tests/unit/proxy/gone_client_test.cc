@@ -4,6 +4,8 @@
 
 #include <doctest/doctest.h>
 
+#include <string>
+
 #include "proxy/client_conn.h"
 #include "proxy/exchange.h"
 #include "sim_stage.h"
@@ -11,7 +13,7 @@
 
 namespace headrace::test {
 
-TEST_CASE("what a client that is gone is sent is counted and thrown away") {
+TEST_CASE("what a client that is gone is sent is thrown away, until it is too much") {
   SimStage stage;
   auto memory =
       std::move(telemetry::RingMemory::create(telemetry::RecordRing::bytes_for(1)).value());
@@ -31,12 +33,19 @@ TEST_CASE("what a client that is gone is sent is counted and thrown away") {
   client->body({});
   client->finish();
   client->abort();
-  CHECK(client->thrown_away() == 5);
   CHECK(client->queued_bytes() == 0);
   CHECK(client->used_before());
   CHECK(client->certificate() == nullptr);
   CHECK(client->seen().events == 3);
   CHECK(stage.io.blocks().blocks_out() == 0);
+  const std::string much(1u << 20, 'x');
+  for (std::size_t sent = 5; sent + much.size() <= base::limits::kUnheardBytes;
+       sent += much.size()) {
+    client->body(stage.io.blocks().copy_of(much));
+    CHECK(client->queued_bytes() == 0);
+  }
+  client->body(stage.io.blocks().copy_of(much));
+  CHECK(client->queued_bytes() > base::limits::kUnheardBytes);
   client->on_exchange_end();
   CHECK(shop.unheard() == 0);
 }
