@@ -22,7 +22,8 @@ enum class EventKind : std::uint8_t {
 
 // How to read the events of one kind of stream.
 struct EventTable {
-  // `event`: one complete SSE event with its blank line. `scratch` must hold event.size() bytes.
+  // `event`: one complete SSE event with its blank line, or the front of one that is too long to be
+  // judged whole (64 KiB). `scratch` must hold event.size() bytes.
   EventKind (*classify)(Bytes event, char* scratch) = nullptr;
   // Cheap enough for every event. True when a stream may end behind this one: it carries the end
   // marker or a finish reason.
@@ -42,7 +43,9 @@ class AnswerWatch {
  public:
   // One complete event of a stream. False: it is not for the client, who did not ask for it.
   virtual bool see_event(Bytes event) = 0;
-  // A piece of a plain answer that was too long to be read whole.
+  // The first bytes of an event that is too long to be seen whole; its pieces follow.
+  virtual void see_front(Bytes front) = 0;
+  // A piece of such an event, or of a plain answer that was too long to be read whole.
   virtual void see_piece(Bytes piece) = 0;
 
  protected:

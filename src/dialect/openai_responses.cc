@@ -108,7 +108,7 @@ EventKind kind_of_data(Bytes name, Bytes data) {
   constexpr std::array<Bytes, 2> kKeys = {"type", "error"};
   const Members members(data, kKeys);
   const auto& [type, error] = members.found;
-  if (!members.ok) return EventKind::quiet;
+  if (!members.ok) return name == kFailed ? EventKind::error : EventKind::quiet;  // or too long
   std::array<char, 64> scratch;
   if (type.type == Type::string) name = json::unescape(type.text(data), scratch).value_or(Bytes{});
   if (says_something(error) || name == kError || name == kFailed) return EventKind::error;

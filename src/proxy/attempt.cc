@@ -170,7 +170,12 @@ bool Attempt::see_event(base::Bytes event) {
   return !dialect::is_usage_chunk(event, scratch.data());
 }
 
-// Keeps the last bytes of the answer.
+void Attempt::see_front(base::Bytes front) {
+  if (aim_.call == dialect::Call::responses) response_place_.follow(front);
+  last_words_.reset();
+}
+
+// Keeps the last bytes of the answer, or of the event.
 void Attempt::see_piece(base::Bytes piece) {
   constexpr std::size_t kMost = limits::kAnswerTailBytes;
   if (last_words_.buffer() == nullptr) last_words_ = shop_.io.blocks().take(kMost);

@@ -111,6 +111,7 @@ class Attempt final : public upstream::AnswerOwner, public api::AnswerWatch {
   void on_answer_end() override;
   void on_answer_failed(base::Error error) override;
   bool see_event(base::Bytes event) override;
+  void see_front(base::Bytes front) override;
   void see_piece(base::Bytes piece) override;
 
  private:

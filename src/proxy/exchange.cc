@@ -249,6 +249,7 @@ void Exchange::acquire() {
   files_deadline_ = 0;
   attempt_.start(**conn, std::move(request_));
   if (attempts_ == 1) overhead_ = shop_.io.clock() - shop_.io.now();
+  shop_.records.fetch_ahead();
   phase_ = Phase::awaiting;
   advance();
 }

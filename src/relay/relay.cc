@@ -14,7 +14,7 @@ void Relay::start(const RelayOptions& options) {
   options_ = options;
   splitter_.reset();
   counters_ = {};
-  committed_ = saw_end_ = failed_ = inside_event_ = false;
+  committed_ = saw_end_ = failed_ = inside_event_ = inside_end_ = false;
 }
 
 Due Relay::take(io::Slice piece) {
@@ -160,10 +160,7 @@ void Relay::flow_stream(io::Slice piece) {
 }
 
 void Relay::keep_tail(io::Slice rest) {
-  if (inside_event_) {
-    pass(std::move(rest));
-    return;
-  }
+  if (inside_event_) return pass_part(std::move(rest));
   counters_.bytes_copied +=
       io::push_compact(tail_, std::move(rest), io_.blocks(), io_.receive_pool(io::Side::upstream));
   if (committed_ && options_.filter == nullptr && tail_.bytes() > limits::kEventBytes) end_tail({});
@@ -172,18 +169,28 @@ void Relay::keep_tail(io::Slice rest) {
 // The event in the tail ends with `last`; or, with nothing in `last`, it has outgrown its bound and
 // what is there goes out as it is.
 void Relay::end_tail(io::Slice last) {
-  const bool ended = !last.empty();
-  if (ended && !inside_event_) {
-    io::Slice scratch;
-    if (!note_event(gathered(last.view(), scratch))) {
-      tail_.clear();
-      return;
-    }
+  io::Slice scratch;
+  if (last.empty()) {
+    note_front(gathered({}, scratch));
+    while (!tail_.empty()) pass_part(tail_.pop());
+    inside_event_ = true;
+  } else if (inside_event_) {
+    pass_part(std::move(last));
+    ++counters_.events;
+    saw_end_ = saw_end_ || inside_end_;
+    inside_event_ = inside_end_ = false;
+  } else if (note_event(gathered(last.view(), scratch))) {
+    while (!tail_.empty()) pass(tail_.pop());
+    pass(std::move(last));
+  } else {
+    tail_.clear();
   }
-  if (ended && inside_event_) ++counters_.events;
-  while (!tail_.empty()) pass(tail_.pop());
-  if (ended) pass(std::move(last));
-  inside_event_ = !ended;
+}
+
+// Part of an event that nobody reads whole.
+void Relay::pass_part(io::Slice part) {
+  if (options_.watch != nullptr) options_.watch->see_piece(part.view());
+  pass(std::move(part));
 }
 
 // The tail and `last` as one text, for those who must read an event whole. Copies only a split
@@ -211,6 +218,15 @@ bool Relay::note_event(base::Bytes event) {
   return true;
 }
 
+// The last event of a response repeats all that was said: it is as long as the answer.
+void Relay::note_front(base::Bytes front) {
+  if (!saw_end_) {
+    inside_end_ = options_.events.ends_stream(front);
+    failed_ = failed_ || (options_.events.may_fail(front) && classify(front) == EventKind::error);
+  }
+  if (options_.watch != nullptr) options_.watch->see_front(front);
+}
+
 // -- the end
 
 bool Relay::finish() {
@@ -227,7 +243,7 @@ bool Relay::finish() {
     io::Slice scratch;
     saw_end_ = options_.events.ends_stream(gathered({}, scratch));
   }
-  if (!failed_ && !stream_complete()) return false;
+  if (!stream_complete()) return false;
   while (!tail_.empty()) pass(tail_.pop());
   sink_->finish();
   return true;
@@ -237,7 +253,7 @@ bool Relay::finish_broken() {
   HEADRACE_ASSERT(committed_);
   if (!options_.stream) return false;
   if (options_.filter != nullptr) return finish_translated();
-  if (inside_event_ || !(failed_ || saw_end_)) return false;
+  if (!stream_complete()) return false;
   tail_.clear();
   sink_->finish();
   return true;

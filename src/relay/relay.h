@@ -3,8 +3,8 @@
 // Before the commit point it holds everything (at most `hold_bytes`) and looks at every event of a
 // stream to find the first useful one. After it, the unit of a stream is the event: it is passed on
 // in the call that brings its last byte, straight from the receive buffers; the tail of an
-// unfinished event waits. An event above kEventBytes flows in pieces, and a cut inside it can no
-// longer be mended.
+// unfinished event waits. An event above kEventBytes is judged by its front and flows in
+// pieces; a cut inside it can no longer be mended.
 //
 // Towards a client of another dialect the events go through a filter: what it writes for them is
 // held or sent in their place, in the same call. A plain answer is translated whole, by the
@@ -109,11 +109,13 @@ class Relay {
   void keep_tail(io::Slice rest);
   void end_tail(io::Slice last);
   bool note_event(base::Bytes event);
+  void note_front(base::Bytes front);
+  void pass_part(io::Slice part);
   api::EventKind classify(base::Bytes event);
   base::Bytes gathered(base::Bytes last, io::Slice& scratch);
   void pass(io::Slice piece);
   // Whether a stream would be whole if it ended here.
-  bool stream_complete() const { return saw_end_ && !inside_event_; }
+  bool stream_complete() const { return (saw_end_ || failed_) && !inside_event_; }
 
   // -- translated streams (translated.cc)
   Due take_translated(io::Slice piece);
@@ -134,6 +136,7 @@ class Relay {
   bool saw_end_ = false;
   bool failed_ = false;
   bool inside_event_ = false;  // part of an unfinished event went out already
+  bool inside_end_ = false;    // with which the stream ends
 };
 
 }  // namespace headrace::relay

@@ -139,8 +139,13 @@ class RecordRing {
     std::memcpy(&records_[next_head_ & mask_], &record, sizeof(Record));
     ++next_head_;
     header_->head.store(next_head_, std::memory_order_release);
-    fetch_slot(next_head_ + kSlotsAhead);
     return true;
+  }
+
+  // Producer. The ring is larger than the caches and than what the processor knows of its pages:
+  // who will push in a while says so, and does not wait for memory then.
+  void fetch_ahead() const {
+    for (std::uint64_t at = 0; at < kSlotsAhead; ++at) fetch_slot(next_head_ + at);
   }
 
   // Producer. Whether `count` more records would find room now.
@@ -204,8 +209,6 @@ class RecordRing {
     return reinterpret_cast<std::uintptr_t>(memory.data()) % kLinePair == 0;
   }
 
-  // The ring is larger than the caches: a slot that is asked for some records before its turn is
-  // there when its turn comes, and the producer does not wait for memory.
   void fetch_slot(std::uint64_t position) const {
     constexpr std::size_t kLine = 64;
     const auto* slot = reinterpret_cast<const std::byte*>(&records_[position & mask_]);
@@ -220,7 +223,8 @@ class RecordRing {
     next_tail_ = released_ = seen_tail_ = header->tail.load(std::memory_order_acquire);
   }
 
-  static constexpr std::uint64_t kSlotsAhead = 4;  // a request writes two or three
+  static constexpr std::uint64_t kSlotsAhead =
+      4;  // a request writes two or three, and one may come between
 
   RingHeader* header_ = nullptr;
   Record* records_ = nullptr;

@@ -45,22 +45,28 @@ void Dial::move_deadline(base::Nanos deadline) {
 
 // -- one address after the other
 
+// What the kernel refuses at once (a family that this host does not speak) gives way to the next;
+// that descriptors are short is no address's fault.
 base::Status Dial::try_next() {
-  const auto index = origin_.pick_endpoint(turn_, tried_, last_family_);
-  if (!index) return base::upstream_error(Errc::connect_failed);
-  const Endpoint& endpoint = origin_.endpoints()[*index];
-  tried_ |= 1u << *index;
-  last_family_ = endpoint.address.ss_family;
-  Lane* lane = pool_.make_lane(*this, *index);
-  if (lane == nullptr) return base::gateway_error(Errc::overloaded);
-  const base::Status status = lane->connect(endpoint, origin_);
-  if (!status) {
+  base::Error refused = base::upstream_error(Errc::connect_failed);
+  while (const auto index = origin_.pick_endpoint(turn_, tried_, last_family_)) {
+    const Endpoint& endpoint = origin_.endpoints()[*index];
+    tried_ |= 1u << *index;
+    last_family_ = endpoint.address.ss_family;
+    Lane* lane = pool_.make_lane(*this, *index);
+    if (lane == nullptr) return base::gateway_error(Errc::overloaded);
+    const base::Status status = lane->connect(endpoint, origin_);
+    if (status) {
+      lanes_.push_back(*lane);
+      next_at_ = io_.now() + limits::kDialStagger;
+      return {};
+    }
     pool_.release(*lane);
-    return status;
+    if (status.error().code == Errc::out_of_files) return status;
+    origin_.note_endpoint(*index, true);
+    refused.os_errno = status.error().os_errno;
   }
-  lanes_.push_back(*lane);
-  next_at_ = io_.now() + limits::kDialStagger;
-  return {};
+  return refused;
 }
 
 // An address was reached: no other one is asked while it shakes hands, or its proxy thinks.

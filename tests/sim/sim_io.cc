@@ -239,6 +239,7 @@ void SimIo::discard(int fd, std::string_view) {
 
 base::Status SimIo::connect(Socket& socket, const sockaddr_storage& address, socklen_t, Side side) {
   if (net_.prng().chance(net_.faults().connect_no_files)) return io::descriptor_error(EMFILE);
+  if (address.ss_family != AF_INET) return io::descriptor_error(EAFNOSUPPORT);  // such a host
   SimEnd& end = net_.dial(address, *this, true);
   Line& line = begin(socket, end, side);
   line.connecting = true;

@@ -84,6 +84,42 @@ def killed_again_and_again(scene):
     equal(outcome.duplicated, [], f"doubled in {outcome.lines} lines")
 
 
+@case("a response above 64 KiB, which its last event repeats, arrives whole and is metered", every_backend=True)
+def long_response(scene):
+    audit = Audit(scene)
+    gateway, upstream = scene.pair(**audit.settings())
+    usage = b'"usage":{"input_tokens":15,"input_tokens_details":{"cached_tokens":4},"output_tokens":5,"total_tokens":20}'
+    text = b"w" * 200_000
+
+    def event(kind, data):
+        return b'event: %b\ndata: {"type":"%b",%b}\n\n' % (kind, kind, data)
+    stream = [event(b"response.output_text.delta", b'"sequence_number":0,"delta":"%b"' % text[:1000]),
+              event(b"response.output_text.done", b'"sequence_number":1,"text":"%b"' % text),
+              event(b"response.completed", b'"sequence_number":2,"response":{"id":"resp_1","status":"completed","output":['
+                    b'{"type":"message","content":[{"type":"output_text","text":"%b"}]}],%b,"metadata":{}}' % (text, usage))]
+
+    def script(call):
+        call.send(words.stream_head(), *(words.chunk(piece) for piece in stream), words.LAST_CHUNK)
+    upstream.script = script
+    request = words.request("POST", "/v1/responses", fields=[("content-type", "application/json")],
+                            body=b'{"model":"m","stream":true,"input":"x"}')
+    answer = scene.client(gateway).send(request).read_answer()
+    require(answer.body == b"".join(stream), f"{len(answer.body)} bytes of the answer are others")
+    line, = audit.wait(1)
+    equal(line["outcome"], "ok", "the outcome")
+    equal({name: line["tokens"].get(name) for name in ("input", "cache_read", "output")},
+          {"input": 11, "cache_read": 4, "output": 5}, "the tokens")
+
+    def broken(call):
+        call.send(words.stream_head(), *(words.chunk(piece) for piece in stream[:2]))
+        call.close()  # without a last chunk
+    upstream.script = broken
+    answer = scene.client(gateway).send(request).read_answer()
+    require(answer.body.startswith(b"".join(stream[:2])), "what came before the break")
+    last = json.loads(answer.body.rpartition(b"data: ")[2])
+    equal((last["type"], last["sequence_number"]), ("response.failed", 2), "the event that tells of the break")
+
+
 @case("the audit file is rotated by size, without a line lost or torn")
 def rotation(scene):
     audit = Audit(scene)

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "dialect/openai.h"
+#include "dialect/openai_responses.h"
 #include "relay_bench.h"
 
 using namespace headrace;
@@ -211,8 +212,10 @@ struct Watch final : api::AnswerWatch {
     ++events;
     return event.find("usage") == base::Bytes::npos;
   }
+  void see_front(base::Bytes front) override { fronts += front; }
   void see_piece(base::Bytes piece) override { pieces += piece; }
   int events = 0;
+  std::string fronts;
   std::string pieces;
 };
 
@@ -236,6 +239,57 @@ TEST_CASE("an event that is kept back leaves no gap, however the stream is cut")
     CHECK(watch.events == 7);
     CHECK(bench.relay.counters().events == 4);
     CHECK(bench.relay.counters().bytes == bench.sink.text().size());
+  }
+}
+
+TEST_CASE("an event above its bound that ends the stream ends it, and is shown in pieces") {
+  const std::string hello =
+      "event: response.output_text.delta\n"
+      "data: {\"type\":\"response.output_text.delta\",\"delta\":\"Hel\"}\n\n";
+  const std::string padding(2 * base::limits::kEventBytes, 'x');
+  const auto long_event = [&](const std::string& type) {
+    return "event: " + type + "\ndata: {\"type\":\"" + type + "\",\"response\":{\"text\":\"" +
+           padding + "\",\"usage\":{\"input_tokens\":1}}}\n\n";
+  };
+  Watch watch;
+  Bench bench;
+  bench.relay.start({.stream = true,
+                     .events = {dialect::classify_response_event,
+                                dialect::ends_response_stream,
+                                dialect::response_may_fail},
+                     .watch = &watch});
+  bench.feed(hello);
+  SUBCASE("the whole response") {
+    const std::string end = long_event("response.completed");
+    for (std::size_t at = 0; at < end.size(); at += 1000) bench.feed(end.substr(at, 1000));
+    CHECK(bench.relay.finish());
+    CHECK_FALSE(bench.relay.failed());
+    CHECK((bench.sink.text() == hello + end));
+    CHECK((watch.pieces == end));
+    CHECK(end.starts_with(watch.fronts));
+    CHECK(watch.fronts.size() > base::limits::kEventBytes);
+    CHECK(bench.relay.counters().events == 2);
+  }
+  SUBCASE("and is whole when its connection breaks behind it") {
+    bench.feed(long_event("response.completed"));
+    CHECK(bench.relay.finish_broken());
+  }
+  SUBCASE("but not without its last byte") {
+    const std::string end = long_event("response.completed");
+    bench.feed(end.substr(0, end.size() - 1));
+    CHECK_FALSE(bench.relay.finish());
+    CHECK_FALSE(bench.relay.break_off(kError));
+    CHECK(bench.sink.aborted);
+  }
+  SUBCASE("a failure with all that was said before it") {
+    bench.feed(long_event("response.failed"));
+    CHECK(bench.relay.finish());
+    CHECK(bench.relay.failed());
+  }
+  SUBCASE("a long event in the middle ends nothing") {
+    bench.feed(long_event("response.output_text.done"));
+    CHECK_FALSE(bench.relay.finish());
+    CHECK(bench.relay.break_off(kError));
   }
 }
 

@@ -61,6 +61,21 @@ TEST_CASE("records come out whole and in order at every fill level and across th
   CHECK(ring.pushed() == sequence);
 }
 
+TEST_CASE("fetching ahead changes nothing, at the end of the memory either") {
+  constexpr std::size_t kCapacity = 4;
+  const RingMemory memory = memory_for(kCapacity);
+  RecordRing ring;
+  ring.format(memory.bytes(), kCapacity, 0);
+  std::vector<Record> out(kCapacity);
+  for (std::uint64_t sequence = 0; sequence < 3 * kCapacity; ++sequence) {
+    ring.fetch_ahead();
+    REQUIRE(ring.push(record_of(sequence)));
+    ring.fetch_ahead();
+    REQUIRE(ring.pop(out) == 1);
+    REQUIRE(is_whole(out[0], sequence));
+  }
+}
+
 TEST_CASE("a full ring drops the new record, counts it, and goes on once there is room") {
   const RingMemory memory = memory_for(4);
   RecordRing ring;

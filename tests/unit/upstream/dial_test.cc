@@ -91,6 +91,32 @@ TEST_CASE("an address that refuses gives way at once, and comes last the next ti
   CHECK(bench.good.count() == 2);
 }
 
+TEST_CASE("an address of a family that the host does not speak gives way at once") {
+  upstream::Endpoint foreign = at(3);
+  foreign.address.ss_family = AF_INET6;
+  Bench bench;
+  SUBCASE("to one that answers") {
+    bench.origin.set_endpoints({foreign, foreign, at(2)});
+    CHECK(bench.run() < 50 * kMillisecond);
+    REQUIRE(bench.won != nullptr);
+    CHECK(bench.won->endpoint() == 2);
+    CHECK(bench.origin.endpoints()[0].failed);
+  }
+  SUBCASE("behind one that refuses, too") {
+    bench.origin.set_endpoints({at(9), foreign, at(2)});
+    CHECK(bench.run() < 50 * kMillisecond);
+    REQUIRE(bench.won != nullptr);
+    CHECK(bench.won->endpoint() == 2);
+  }
+  SUBCASE("and where there is no other, that is why the connection failed") {
+    bench.origin.set_endpoints({foreign});
+    const base::Status status = bench.dial.start(bench.io.now() + kSecond);
+    CHECK(status.error().code == Errc::connect_failed);
+    CHECK(status.error().blame == base::Blame::upstream);
+    CHECK(status.error().os_errno == EAFNOSUPPORT);
+  }
+}
+
 TEST_CASE("where nobody answers the dial ends with the last refusal, or at its deadline") {
   Bench bench;
   SUBCASE("refused") {
