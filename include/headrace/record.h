@@ -57,6 +57,7 @@ inline constexpr std::uint32_t kClientReused = 1u << 9;  // not the first reques
 inline constexpr std::uint32_t kWon = 1u << 10;  // attempt: its bytes are what the client saw
 inline constexpr std::uint32_t kCostReported = 1u << 11;   // the cost is the provider's own figure
 inline constexpr std::uint32_t kCostUncertain = 1u << 12;  // the price was not surely the right one
+inline constexpr std::uint32_t kDrained = 1u << 13;  // its client gone, the answer was read on
 }  // namespace record_flag
 
 inline constexpr std::int64_t kNoStamp = -1;             // the phase was not reached

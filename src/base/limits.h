@@ -120,6 +120,9 @@ inline constexpr std::size_t kClientConnections = 16384;    // above: 503 and cl
 inline constexpr std::size_t kUpstreamConnections = 16384;  // all origins together
 inline constexpr std::size_t kUpstreamCalls = 32768;        // on HTTP/2 connections, all together
 inline constexpr std::size_t kIdlePerOrigin = 256;          // pooled, LIFO; the oldest goes first
+inline constexpr std::size_t kUnheardMost = 256;         // answers that are read without a client;
+                                                         // the next is cancelled
+inline constexpr std::size_t kUnheardBytes = 16u << 20;  // of one of them; then it is cut
 inline constexpr Nanos kFilesPatience =
     100 * base::kMillisecond;  // a request waits so long for a descriptor before its 503
 inline constexpr Nanos kFilesPause = 2 * base::kMillisecond;   // between two looks for one

@@ -23,12 +23,14 @@ constexpr std::array<KnownProvider, 15> kProviders = {{
      .base_url = "https://generativelanguage.googleapis.com/v1beta/openai",
      .dialect = "openai",
      .key_variable = "GEMINI_API_KEY",
-     .models = "gemini-*|gemma-*"},
+     .models = "gemini-*|gemma-*",
+     .ignores_cancel = true},
     {.name = "mistral",
      .base_url = "https://api.mistral.ai/v1",
      .dialect = "openai",
      .key_variable = "MISTRAL_API_KEY",
-     .models = "mistral-*|ministral-*|magistral-*|codestral-*|devstral-*|pixtral-*|open-mi*"},
+     .models = "mistral-*|ministral-*|magistral-*|codestral-*|devstral-*|pixtral-*|open-mi*",
+     .ignores_cancel = true},
     {.name = "deepseek",
      .base_url = "https://api.deepseek.com",
      .dialect = "openai",
@@ -44,7 +46,8 @@ constexpr std::array<KnownProvider, 15> kProviders = {{
      .dialect = "openai",
      .key_variable = "GROQ_API_KEY",
      .models = "groq/*|llama-*-versatile|llama-*-instant|openai/gpt-oss-*|meta-llama/*|qwen/*|"
-               "moonshotai/*"},
+               "moonshotai/*",
+     .ignores_cancel = true},
     {.name = "cerebras",
      .base_url = "https://api.cerebras.ai/v1",
      .dialect = "openai",
@@ -65,7 +68,8 @@ constexpr std::array<KnownProvider, 15> kProviders = {{
      .base_url = "https://api.perplexity.ai",
      .dialect = "openai",
      .key_variable = "PERPLEXITY_API_KEY",
-     .models = "sonar|sonar-*"},
+     .models = "sonar|sonar-*",
+     .ignores_cancel = true},
     {.name = "moonshot",
      .base_url = "https://api.moonshot.ai/v1",
      .dialect = "openai",
@@ -98,6 +102,17 @@ std::string_view host_of(std::string_view base_url) {
 
 std::span<const KnownProvider> known_providers() {
   return kProviders;
+}
+
+bool ignores_cancel(std::string_view host) {
+  // Google's Vertex AI and Amazon's Bedrock have hosts for each region, which no entry names.
+  const auto within = [host](std::string_view service, std::string_view domain) {
+    return host.ends_with(domain) && host.find(service) != std::string_view::npos;
+  };
+  const KnownProvider* known = known_provider_at(host);
+  return (known != nullptr && known->ignores_cancel) || within("aiplatform", ".googleapis.com") ||
+         within("bedrock", ".amazonaws.com") || within("bedrock", ".amazonaws.com.cn") ||
+         within("bedrock", ".api.aws");
 }
 
 const KnownProvider* known_provider_at(std::string_view host) {

@@ -17,10 +17,14 @@ struct KnownProvider {
   std::string_view base_variable{};  // overrides base_url; empty: none is known
   std::string_view models{};         // patterns with `|` between them
   bool has_others = false;           // gets what is nobody's by name
+  bool ignores_cancel = false;       // goes on, and charges, when its client goes
 };
 
 // In the order in which they are found, and in which equal patterns go to the first.
 std::span<const KnownProvider> known_providers();
+
+// Whether whoever is at that host is known not to honour a cancel; also where no entry names it.
+bool ignores_cancel(std::string_view host);
 
 // Whose host that is, or null.
 const KnownProvider* known_provider_at(std::string_view host);

@@ -271,6 +271,9 @@ void Reader::read_provider(const Entry& entry, Snapshot& snapshot) {
   // A handshake is what a spare connection saves; there is little to save without one.
   const bool has_handshake = provider.scheme == "https" || provider.http == HttpVersion::h2c;
   if (has_handshake && keys.find("warm_min") == nullptr) provider.warm_min = 1;
+  provider.drains =
+      provider.on_disconnect == OnDisconnect::drain ||
+      (provider.on_disconnect == OnDisconnect::automatic && ignores_cancel(provider.host));
   snapshot.providers.push_back(std::move(provider));
 }
 

@@ -68,6 +68,7 @@ using Slot = std::variant<bool*,
                           HalfClose*,
                           Access*,
                           HttpVersion*,
+                          OnDisconnect*,
                           ListenHttp*>;
 
 struct Key {

@@ -32,6 +32,8 @@ enum class Access : std::uint8_t { automatic, open, keys, bring };
 enum class ListenHttp : std::uint8_t { automatic, http1 };
 // What is spoken to a provider. `automatic`: over TLS what both know, best first; else HTTP/1.1.
 enum class HttpVersion : std::uint8_t { automatic, http1, h2, h2c };
+// What becomes of an answer whose client goes. `automatic`: as the provider is known to charge.
+enum class OnDisconnect : std::uint8_t { automatic, cancel, drain };
 
 // A certificate with its chain, and its key: two files in PEM.
 struct TlsCertificate {
@@ -107,8 +109,10 @@ struct Provider {
   std::vector<Credential> credentials;  // as read: never empty
   bool traces = false;                  // it is told the trace that a request is part of
   HttpVersion http = HttpVersion::automatic;
-  std::uint32_t warm_min = 0;     // spare connections per worker
-  bool reports_usage = true;      // it knows stream_options.include_usage
+  std::uint32_t warm_min = 0;  // spare connections per worker
+  bool reports_usage = true;   // it knows stream_options.include_usage
+  OnDisconnect on_disconnect = OnDisconnect::automatic;
+  bool drains = false;            // what that means here: the answer is read to its end
   bool takes_client_key = false;  // a key that a client brought was brought for this one
   std::string price_as;  // its name in the price table, or kNoPrices; empty: by name, else by host
   bool is_private =

@@ -20,7 +20,7 @@ namespace {
 using Bytes = base::Bytes;
 
 // By bit; an empty one is no flag (yet).
-constexpr std::array<Bytes, 13> kFlagNames = {"streamed",
+constexpr std::array<Bytes, 14> kFlagNames = {"streamed",
                                               "committed",
                                               "truncated",
                                               "client_closed",
@@ -32,7 +32,8 @@ constexpr std::array<Bytes, 13> kFlagNames = {"streamed",
                                               "client_reused",
                                               "won",
                                               "cost_reported",
-                                              "cost_uncertain"};
+                                              "cost_uncertain",
+                                              "drained"};
 
 struct Phase {
   JsonKey name;

@@ -153,8 +153,12 @@ void Ticket::settle(std::uint64_t used_tokens, Nanos now) {
 #ifdef HEADRACE_CANARY
   if (used_tokens == 0) holds_place_ = false;  // the planted bug: who used nothing keeps his place
 #endif
-  if (std::exchange(holds_place_, false)) limits_->running.give_back();
+  give_back_place();
   limits_ = nullptr;
+}
+
+void Ticket::give_back_place() {
+  if (std::exchange(holds_place_, false)) limits_->running.give_back();
 }
 
 void Ticket::release() {

@@ -102,6 +102,8 @@ class Ticket {
   void settle(std::uint64_t used_tokens, Nanos now);
   // The request is over and used none.
   void release();
+  // It does not count among those that run any more; its tokens are still to be settled.
+  void give_back_place();
 
   std::uint64_t reserved_tokens() const { return tokens_; }
 

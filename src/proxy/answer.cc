@@ -281,9 +281,9 @@ void Exchange::reply(std::uint16_t status, base::Bytes fields, base::Bytes body)
   head.fields = write_fields(all, sizeof all, fields);
   meter_.request().first_byte_sent_ns = meter_.offset(shop_.io.now());
   meter_.request().bytes_out = static_cast<std::uint32_t>(body.size());
-  client_.begin(head, io::Slice{});
-  if (!head_only_) client_.body(shop_.io.blocks().copy_of(body));
-  client_.finish();
+  client_->begin(head, io::Slice{});
+  if (!head_only_) client_->body(shop_.io.blocks().copy_of(body));
+  client_->finish();
   phase_ = Phase::settling;
   advance();
 }

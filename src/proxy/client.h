@@ -9,7 +9,7 @@ namespace headrace::proxy {
 
 class Client : public api::AnswerSink {
  public:
-  // The exchange is settled; this call ends it.
+  // The exchange is over, or goes on without this client: it is not there any more.
   virtual void on_exchange_end() = 0;
   // The request is not the first of its connection.
   virtual bool used_before() const = 0;

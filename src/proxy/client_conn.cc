@@ -280,7 +280,7 @@ void ClientConn::abort() {
 
 void ClientConn::on_exchange_end() {
   HEADRACE_ASSERT(exchange_ != nullptr);
-  shop_.exchanges.destroy(std::exchange(exchange_, nullptr));
+  exchange_ = nullptr;
   request_body_.reset();
   answer_begun_ = chunked_ = false;
   if (phase_ == Phase::closing) return;

@@ -61,7 +61,6 @@ class ClientConn final : public io::SocketOwner, public Client {
   void finish() override;
   void abort() override;
   std::size_t queued_bytes() const override { return stream_.queued_bytes(); }
-  // The exchange is settled and gone.
   void on_exchange_end() override;
   bool used_before() const override { return requests_ > 1; }
   const net::PeerCertificate* certificate() const override { return certificate_.get(); }

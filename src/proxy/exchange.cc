@@ -1,6 +1,6 @@
 // exchange.cc – the story of one request, in this order; each stage ends by setting the next phase
 // or by failing. Its details: encode.cc (the request in the provider's words), answer.cc (what the
-// client gets), settle.cc (the records).
+// client gets), unheard.cc (when there is no client any more), settle.cc (the records).
 #include "proxy/exchange.h"
 
 #include <algorithm>
@@ -16,7 +16,11 @@ namespace limits = base::limits;
 using base::Errc;
 
 Exchange::Exchange(Workshop& shop, Client& client, base::Nanos began)
-    : shop_(shop), client_(client), live_(shop.live), attempt_(shop, *this, client), began_(began) {
+    : shop_(shop),
+      client_(&client),
+      live_(shop.live),
+      attempt_(shop, *this, client),
+      began_(began) {
   timer_.bind<&Exchange::on_timer>(*this);
   ++live_->exchanges;
   ++shop_.tally.requests;
@@ -98,7 +102,7 @@ base::Status Exchange::identify(const http::RequestHead& head,
                                 base::Bytes text) {
   const auto seconds = static_cast<std::int64_t>(shop_.io.wall_clock() / 1'000'000'000);
   base::Result<policy::Caller> caller =
-      live_->rules->admission.identify(fields, text, client_.certificate(), seconds);
+      live_->rules->admission.identify(fields, text, client_->certificate(), seconds);
   if (caller) {
     caller_ = *caller;
     if (caller_.key != nullptr) meter_.request().key = caller_.key->index;
@@ -308,6 +312,7 @@ void Exchange::on_timer() {
 // -- what comes back
 
 void Exchange::on_attempt_ready(Attempt&) {
+  if (unheard()) return throw_away_held();
   if (attempt_.is_stream()) return commit();
   // A plain answer that outgrew the hold.
   if (attempt_.status() < 400 && !translated()) return commit();
@@ -317,6 +322,7 @@ void Exchange::on_attempt_ready(Attempt&) {
 }
 
 void Exchange::on_attempt_end(Attempt&) {
+  if (unheard()) return end_unheard(hear_the_end());
   relay::Relay& relay = attempt_.relay();
   if (relay.committed()) {
     if (!relay.finish()) return fail(base::upstream_error(Errc::upstream_truncated));
@@ -330,6 +336,7 @@ void Exchange::on_attempt_end(Attempt&) {
 // A failure inside a stream of status 200, before anything useful.
 void Exchange::on_attempt_refused(Attempt&) {
   attempt_.stop();
+  if (unheard()) return end_unheard(false);
   if (attempt_.relay().committed()) return fail(base::upstream_error(Errc::upstream_protocol));
   take_refusal(0, attempt_.relay().failure());
 }
@@ -363,7 +370,9 @@ void Exchange::commit() {
 }
 
 void Exchange::on_attempt_progress(Attempt&) {
-  if (attempt_.relay().full()) attempt_.pause();
+  if (!attempt_.relay().full()) return;
+  if (unheard()) return end_unheard(false);  // that is more than anybody wants to know
+  attempt_.pause();
 }
 
 void Exchange::on_client_progress() {
@@ -374,6 +383,7 @@ void Exchange::on_client_progress() {
 
 // Before the commit point: once more on a fresh connection, another target, a wait, or a reply.
 void Exchange::fail(base::Error error) {
+  if (unheard()) return fail_unheard();
   if (attempt_.relay().committed()) return fail_committed(error);
   const dialect::ProviderError* const said = std::exchange(said_, nullptr);
   detail_.upstream_status = attempt_.status();
@@ -409,15 +419,16 @@ void Exchange::on_client_gone(base::Error why) {
   if (phase_ == Phase::settling) return advance();  // it had its answer
   error_ = why;
   told_all_ = false;
-  if (attempt_.running()) {
-    attempt_.stop();
-    ++shop_.tally.cancels;
-    meter_.request().cancel_ns = meter::Meter::duration(shop_.io.clock() - shop_.io.now());
-  }
   if (attempt_.relay().committed()) meter_.request().flags |= record_flag::kTruncated;
   if (why.blame == base::Blame::client) {
     meter_.request().flags |= record_flag::kClientClosed;
     status_ = 499;
+  }
+  if (attempt_.running()) {
+    if (why.blame == base::Blame::client && go_on_unheard()) return;
+    attempt_.stop();
+    ++shop_.tally.cancels;
+    meter_.request().cancel_ns = meter::Meter::duration(shop_.io.clock() - shop_.io.now());
   }
   phase_ = Phase::settling;
   advance();

@@ -1,6 +1,8 @@
 // Exchange: the life of one request, from its head to its record. THE story file is exchange.cc;
-// every stage is named there, in order, and nowhere else. encode.cc, answer.cc and settle.cc only
-// spell out what a stage does. Owned by its client connection, one thread.
+// every stage is named there, in order, and nowhere else. encode.cc, answer.cc, unheard.cc and
+// settle.cc only spell out what a stage does. It belongs to its client, which made it, and ends
+// itself when it is settled; where the provider goes on without the client, to a GoneClient. One
+// thread.
 #pragma once
 
 #include <cstddef>
@@ -15,6 +17,7 @@
 #include "proxy/attempt.h"
 #include "proxy/client.h"
 #include "proxy/endpoint.h"
+#include "proxy/gone_client.h"
 #include "proxy/reply.h"
 #include "proxy/request_body.h"
 #include "proxy/trace.h"
@@ -122,16 +125,27 @@ class Exchange final : public AttemptOwner {
   void reply_provider_error(const dialect::ProviderError& said, bool about_brought_key);
   base::Bytes write_fields(char* out, std::size_t capacity, base::Bytes forwarded);
 
+  // -- unheard.cc: the provider goes on, and its client is gone
+  bool unheard() const { return gone_ != nullptr; }
+  bool go_on_unheard();
+  void let_go();
+  void throw_away_held();
+  bool hear_the_end();
+  void fail_unheard();
+  void end_unheard(bool whole);
+
   // -- settle.cc: the records
+  GoneClient::Seen seen() const;
   void note();
   void note_attempt(base::Error error);
   void note_request();
   void note_usage(Record& record);
   void push(Record& record, base::Bytes model, base::Bytes provider_id);
-  api::Usage estimated_usage() const;
+  api::Usage estimated_usage();
 
   Workshop& shop_;
-  Client& client_;
+  Client* client_;
+  GoneClient* gone_ = nullptr;  // client_, once that is nobody
   Live* live_;
   RequestBody body_;  // as the client sent it; every attempt makes its own request of it
   EndpointMatch endpoint_;
@@ -162,8 +176,9 @@ class Exchange final : public AttemptOwner {
   bool head_only_ = false;  // the answer to HEAD ends with its head
   std::uint8_t attempts_ = 0;
   std::uint8_t attempts_noted_ = 0;  // that have their record
-  bool told_all_ = true;  // what the client got ends in this turn; else it was cut earlier
-  bool fresh_ = false;    // the next attempt must not use a pooled connection
+  bool told_all_ = true;    // what the client got ends in this turn; else it was cut earlier
+  bool heard_all_ = false;  // unheard(): the provider said its last word
+  bool fresh_ = false;      // the next attempt must not use a pooled connection
   std::uint16_t status_ = 0;
   base::Nanos began_ = 0;
   base::Nanos overhead_ = 0;

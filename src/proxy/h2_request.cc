@@ -167,7 +167,7 @@ void H2Request::abort() {
 
 void H2Request::on_exchange_end() {
   HEADRACE_ASSERT(exchange_ != nullptr);
-  shop_.exchanges.destroy(std::exchange(exchange_, nullptr));
+  exchange_ = nullptr;
   request_body_.reset();
   if (!open()) return end();
   if (sent() && !in_ended) linger();

@@ -11,10 +11,13 @@ namespace headrace::proxy {
 void Exchange::settle() {
   shop_.io.timers().cancel(timer_);
   note();
-  if (attempt_.is_stream() && attempt_.relay().committed()) --shop_.tally.streams_open;
+  const bool streamed = attempt_.is_stream() && attempt_.relay().committed();
+  if (streamed && !unheard()) --shop_.tally.streams_open;
   request_ = {};
   attempt_.drop();
-  client_.on_exchange_end();  // ends this object
+  Client& client = *client_;
+  shop_.exchanges.destroy(this);
+  client.on_exchange_end();
 }
 
 void Exchange::note() {
@@ -27,10 +30,21 @@ void Exchange::note() {
   ticket_.settle(used_tokens_, shop_.io.now());
 }
 
+// What of the attempt's answer the client got.
+GoneClient::Seen Exchange::seen() const {
+  if (unheard()) return gone_->seen();
+  GoneClient::Seen seen;
+  seen.committed = attempt_.relay().committed();
+  seen.events = attempt_.relay().counters().events;
+  seen.bytes = attempt_.relay().counters().bytes;
+  seen.last_byte = attempt_.stamps().last_activity;
+  return seen;
+}
+
 // REQUIRES: the attempt is over and still holds what it knows.
 void Exchange::note_attempt(base::Error error) {
   const Attempt::Stamps& stamps = attempt_.stamps();
-  const relay::RelayCounters& counters = attempt_.relay().counters();
+  const GoneClient::Seen seen = this->seen();
   Record& request = meter_.request();
   Record record = meter_.attempt();
   attempts_noted_ = attempts_;
@@ -47,16 +61,16 @@ void Exchange::note_attempt(base::Error error) {
   record.upstream_status = attempt_.status();
   std::copy(std::begin(request.trace_id), std::end(request.trace_id), record.trace_id);
   std::copy(span_.begin(), span_.end(), record.span_id);
-  record.flags = request.flags &
-                 (record_flag::kStreamed | record_flag::kTruncated | record_flag::kClientClosed);
+  record.flags = request.flags & (record_flag::kStreamed | record_flag::kTruncated |
+                                  record_flag::kClientClosed | record_flag::kDrained);
   if (attempt_.reused()) record.flags |= record_flag::kReusedConnection;
-  if (counters.hold_full) record.flags |= record_flag::kHoldFull;
-  if (attempt_.relay().committed()) {
+  if (attempt_.relay().counters().hold_full) record.flags |= record_flag::kHoldFull;
+  if (seen.committed) {
     record.flags |= record_flag::kCommitted | record_flag::kWon;
-    record.events = meter::Meter::sum(counters.events);
-    record.bytes_out = meter::Meter::sum(counters.bytes);
+    record.events = meter::Meter::sum(seen.events);
+    record.bytes_out = meter::Meter::sum(seen.bytes);
     record.first_byte_sent_ns = request.first_byte_sent_ns;
-    record.last_byte_ns = meter_.offset(stamps.last_activity);
+    record.last_byte_ns = meter_.offset(seen.last_byte);
   }
   // A refusal in the provider's own words went on to the client: for the attempt it is an error all
   // the same.
@@ -76,7 +90,8 @@ void Exchange::note_usage(Record& record) {
     usage = estimated_usage();
     if (usage.empty()) return;
     record.flags |= record_flag::kUsageEstimated;
-  } else if ((record.flags & (record_flag::kTruncated | record_flag::kClientClosed)) != 0) {
+  } else if (!heard_all_ &&
+             (record.flags & (record_flag::kTruncated | record_flag::kClientClosed)) != 0) {
     record.flags |= record_flag::kUsageEstimated;  // the last word so far is not the last word
   }
   used_tokens_ += usage.total_in() + usage.total_out();
@@ -88,13 +103,13 @@ void Exchange::note_usage(Record& record) {
   meter::Meter::add_usage(meter_.request(), record);
 }
 
-// Of an answer that the client saw (part of) without a word on its usage: about a token an event,
+// Of an answer that began to pass without a word on its usage: about a token an event,
 // and four bytes of the request a token. What was refused, or never came, used nothing.
-api::Usage Exchange::estimated_usage() const {
+api::Usage Exchange::estimated_usage() {
   api::Usage usage;
   const bool answered = attempt_.relay().committed() && attempt_.status() < 400;
   if (!answered || !attempt_.is_stream()) return usage;
-  usage.set(TokenClass::input, policy::estimate_tokens(body_.size(), 1));
+  usage.set(TokenClass::input, policy::estimate_tokens(meter_.request().bytes_in, 1));
   usage.set(TokenClass::output, attempt_.relay().counters().events);
   return usage;
 }
@@ -103,9 +118,9 @@ api::Usage Exchange::estimated_usage() const {
 void Exchange::note_request() {
   Record& record = meter_.request();
   const std::int64_t now = meter_.offset(shop_.io.now());
+  const GoneClient::Seen seen = this->seen();
   if (attempts_ != 0) {
     const Attempt::Stamps& stamps = attempt_.stamps();
-    const relay::RelayCounters& counters = attempt_.relay().counters();
     record.dispatched_ns = meter_.offset(stamps.dispatched);
     record.connected_ns = meter_.offset(attempt_.wire.connected);
     record.request_sent_ns = meter_.offset(attempt_.wire.request_sent);
@@ -116,20 +131,20 @@ void Exchange::note_request() {
     record.upstream_status = attempt_.status();
     record.attempt = static_cast<std::uint8_t>(attempts_ - 1);
     record.overhead_ns = meter::Meter::duration(overhead_);
-    if (attempt_.relay().committed()) {
+    if (seen.committed) {
       record.flags |= record_flag::kCommitted;
-      record.events = meter::Meter::sum(counters.events);
-      record.bytes_out = meter::Meter::sum(counters.bytes);
+      record.events = meter::Meter::sum(seen.events);
+      record.bytes_out = meter::Meter::sum(seen.bytes);
     }
     if (attempt_.reused()) record.flags |= record_flag::kReusedConnection;
     if (attempts_ > 1) record.flags |= record_flag::kRetried;
-    if (counters.hold_full) record.flags |= record_flag::kHoldFull;
+    if (attempt_.relay().counters().hold_full) record.flags |= record_flag::kHoldFull;
   }
-  if (client_.used_before()) record.flags |= record_flag::kClientReused;
+  if (client_->used_before()) record.flags |= record_flag::kClientReused;
   record.attempts = attempts_;
   record.status = status_;
   if (record.first_byte_sent_ns != kNoStamp) {
-    record.last_byte_ns = told_all_ ? now : meter_.offset(attempt_.stamps().last_activity);
+    record.last_byte_ns = told_all_ ? now : meter_.offset(seen.last_byte);
   }
   record.settled_ns = now;
   meter::Meter::set_error(record, error_);

@@ -18,7 +18,7 @@ Workshop::Workshop(io::Io& io_in,
       pool(pool_in),
       records(records_in),
       clients(clients_max),
-      exchanges(clients_max),
+      exchanges(clients_max + base::limits::kUnheardMost),
       h2_conns(clients_max),
       translator(io_in.blocks()),
       random(seed),
@@ -38,6 +38,23 @@ H2Request* Workshop::take_h2_request() {
 
 void Workshop::rest(H2Request& request) {
   resting_.push_back(&request);
+}
+
+GoneClient* Workshop::take_gone_client(Exchange& exchange,
+                                       const GoneClient::Seen& seen,
+                                       bool used_before) {
+  GoneClient* client = gone_clients_.make(*this, exchange, seen, used_before);
+  if (client != nullptr) gone_.push_back(*client);
+  return client;
+}
+
+void Workshop::rest(GoneClient& client) {
+  client.link.unlink();
+  gone_clients_.destroy(&client);
+}
+
+void Workshop::end_unheard() {
+  while (GoneClient* client = gone_.front()) client->end_now();
 }
 
 base::Bytes Workshop::date() {

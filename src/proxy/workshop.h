@@ -6,10 +6,12 @@
 #include <cstdint>
 #include <vector>
 
+#include "base/limits.h"
 #include "base/prng.h"
 #include "base/slab.h"
 #include "http/h2_memory.h"
 #include "io/io.h"
+#include "proxy/gone_client.h"
 #include "proxy/rules.h"
 #include "telemetry/ring.h"
 #include "upstream/pool.h"
@@ -40,6 +42,9 @@ struct Tally {
   std::uint64_t stale_retries = 0;
   std::uint64_t failovers = 0;
   std::uint64_t cancels = 0;
+  std::uint64_t unheard_whole = 0;  // answers read without their client, by how that ended
+  std::uint64_t unheard_cut = 0;
+  std::uint64_t unheard_refused = 0;  // not even begun: there were too many
   std::uint64_t events_relayed = 0;
   std::uint64_t bytes_copied = 0;
   std::uint64_t holds_full = 0;
@@ -82,9 +87,18 @@ struct Workshop {
   void rest(H2Request& request);
   std::size_t h2_requests() const { return h2_requests_.in_use() - resting_.size(); }
 
+  // For an exchange that goes on without its client; null when the bound is reached.
+  GoneClient* take_gone_client(Exchange& exchange, const GoneClient::Seen& seen, bool used_before);
+  void rest(GoneClient& client);
+  std::size_t unheard() const { return gone_clients_.in_use(); }
+  // Those exchanges are over, whatever they have heard.
+  void end_unheard();
+
  private:
   base::Slab<H2Request> h2_requests_;
   std::vector<H2Request*> resting_;  // wait to be taken again
+  base::Slab<GoneClient> gone_clients_{base::limits::kUnheardMost};
+  base::IntrusiveList<GoneClient, &GoneClient::link> gone_;
   std::array<char, 32> date_{};
   std::uint64_t date_second_ = 0;
 };

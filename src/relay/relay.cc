@@ -111,12 +111,12 @@ void Relay::commit(const api::AnswerHead& head) {
   committed_ = true;
   if (options_.filter != nullptr) {
     counters_.bytes += out_.size();
-    sink_.begin(head, out_.take());
+    sink_->begin(head, out_.take());
     return;
   }
   io::Slice first = held_.empty() ? io::Slice{} : held_.pop();
   counters_.bytes += first.size();
-  sink_.begin(head, std::move(first));
+  sink_->begin(head, std::move(first));
   while (!held_.empty()) pass(held_.pop());
   if (options_.stream && tail_.bytes() > limits::kEventBytes) end_tail({});
 }
@@ -127,14 +127,14 @@ void Relay::commit_instead(const api::AnswerHead& head, io::Slice body) {
   held_.clear();
   committed_ = true;
   counters_.bytes += body.size();
-  sink_.begin(head, std::move(body));
+  sink_->begin(head, std::move(body));
 }
 
 // -- after it
 
 void Relay::pass(io::Slice piece) {
   counters_.bytes += piece.size();
-  sink_.body(std::move(piece));
+  sink_->body(std::move(piece));
 }
 
 void Relay::flow_stream(io::Slice piece) {
@@ -232,7 +232,7 @@ void Relay::note_front(base::Bytes front) {
 bool Relay::finish() {
   HEADRACE_ASSERT(committed_);
   if (!options_.stream) {
-    sink_.finish();
+    sink_->finish();
     return true;
   }
   if (options_.filter != nullptr) return finish_translated();
@@ -245,7 +245,7 @@ bool Relay::finish() {
   }
   if (!stream_complete()) return false;
   while (!tail_.empty()) pass(tail_.pop());
-  sink_.finish();
+  sink_->finish();
   return true;
 }
 
@@ -255,7 +255,7 @@ bool Relay::finish_broken() {
   if (options_.filter != nullptr) return finish_translated();
   if (!stream_complete()) return false;
   tail_.clear();
-  sink_.finish();
+  sink_->finish();
   return true;
 }
 
@@ -265,9 +265,9 @@ bool Relay::break_off(base::Bytes error_event) {
   if (tellable) {
     tail_.clear();
     pass(io_.blocks().copy_of(error_event));
-    sink_.finish();
+    sink_->finish();
   } else {
-    sink_.abort();
+    sink_->abort();
   }
   drop();
   return tellable;

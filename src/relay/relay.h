@@ -54,11 +54,13 @@ enum class Due : std::uint8_t {
 
 class Relay {
  public:
-  Relay(io::Io& io, api::AnswerSink& sink) : io_(io), sink_(sink), out_(io.blocks()) {}
+  Relay(io::Io& io, api::AnswerSink& sink) : io_(io), sink_(&sink), out_(io.blocks()) {}
   Relay(const Relay&) = delete;
   Relay& operator=(const Relay&) = delete;
 
   void start(const RelayOptions& options);
+  // From here on the answer goes there, wherever it began.
+  void redirect(api::AnswerSink& sink) { sink_ = &sink; }
 
   // A piece of the answer's payload.
   [[nodiscard]] Due take(io::Slice piece);
@@ -92,8 +94,8 @@ class Relay {
   bool break_off(base::Bytes error_event);
 
   // The client is behind: stop reading the upstream until proceed() says otherwise.
-  bool full() const { return sink_.queued_bytes() > base::limits::kPauseBytes; }
-  bool proceed() const { return sink_.queued_bytes() <= base::limits::kResumeBytes; }
+  bool full() const { return sink_->queued_bytes() > base::limits::kPauseBytes; }
+  bool proceed() const { return sink_->queued_bytes() <= base::limits::kResumeBytes; }
 
   void drop();  // lets go of every buffer
   const RelayCounters& counters() const { return counters_; }
@@ -122,7 +124,7 @@ class Relay {
   bool finish_translated();
 
   io::Io& io_;
-  api::AnswerSink& sink_;
+  api::AnswerSink* sink_;
   RelayOptions options_;
   http::SseSplitter splitter_;
   io::SliceQueue held_;   // before the commit point: whole events, or the plain body

@@ -84,7 +84,7 @@ bool Relay::finish_translated() {
   if (out_.size() == 0) out_.raw(kFramingRoom);
   const bool whole = filter.over() || filter.end(out_);
   pass_translated();
-  if (whole) sink_.finish();
+  if (whole) sink_->finish();
   return whole;
 }
 

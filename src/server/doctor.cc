@@ -251,7 +251,13 @@ bool show_provider(const config::Provider& provider, Page& page) {
 void show_routes(const Snapshot& snapshot, Page& page) {
   std::vector<bool> answers;
   answers.reserve(snapshot.providers.size());
-  for (const auto& provider : snapshot.providers) answers.push_back(show_provider(provider, page));
+  for (const auto& provider : snapshot.providers) {
+    answers.push_back(show_provider(provider, page));
+    if (!provider.drains) continue;
+    page.line(Mark::good,
+              "provider " + provider.name,
+              "an answer whose client goes is read to its end (on_disconnect)");
+  }
   for (const auto& route : snapshot.routes) {
     const auto count = std::count_if(route.targets.begin(),
                                      route.targets.end(),

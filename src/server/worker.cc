@@ -124,7 +124,8 @@ void Worker::listen(int fd, const config::Listen& terms) {
 void Worker::turn() {
   io_.run_once(unpublished_ ? 2 * kPublishEvery : base::limits::kLoopTick);
   if (lives_.size() > 1) retire_rules();
-  if (stage_ != Stage::serving && !drained_.load(std::memory_order_relaxed) && clients_.empty()) {
+  if (stage_ != Stage::serving && !drained_.load(std::memory_order_relaxed) && clients_.empty() &&
+      shop_.unheard() == 0) {
     drained_.store(true, std::memory_order_release);
   }
   unpublished_ = true;
@@ -206,6 +207,7 @@ void Worker::enter(Stage stage) {
         break;
     }
   }
+  if (stage >= Stage::ending) shop_.end_unheard();
   if (stage == Stage::stopped) pool_.close_all();
 }
 
@@ -263,6 +265,10 @@ void Worker::publish_counters() {
   out.tls_failed.set(pool.tls_failed);
   out.stale_retries.set(tally.stale_retries);
   out.cancels.set(tally.cancels);
+  out.unheard.set(shop_.unheard());
+  out.unheard_whole.set(tally.unheard_whole);
+  out.unheard_cut.set(tally.unheard_cut);
+  out.unheard_refused.set(tally.unheard_refused);
   out.events_relayed.set(tally.events_relayed);
   out.bytes_copied.set(tally.bytes_copied);
   out.hold_full.set(tally.holds_full);

@@ -56,18 +56,22 @@ struct alignas(128) WorkerCounters {
   Counter upstream_idle;
   Counter upstream_busy;
   Counter upstream_connecting;
-  Counter connects;       // connections made
-  Counter reuses;         // requests that found one waiting
-  Counter waits;          // and those that had to wait for one
-  Counter spares;         // connections made before anybody asked
-  Counter waited_ns;      // how long those waited, together
-  Counter goaways;        // that a server of HTTP/2 ended
-  Counter resets_sent;    // streams of HTTP/2 that we reset: the cancelled ones
-  Counter resets_seen;    // that a server reset
-  Counter stale_retries;  // and had to go again, because it was dead
-  Counter cancels;        // attempts given up because the client went
-  Counter tls_full;       // handshakes with providers, from nothing
-  Counter tls_resumed;    // on the strength of an earlier one
+  Counter connects;         // connections made
+  Counter reuses;           // requests that found one waiting
+  Counter waits;            // and those that had to wait for one
+  Counter spares;           // connections made before anybody asked
+  Counter waited_ns;        // how long those waited, together
+  Counter goaways;          // that a server of HTTP/2 ended
+  Counter resets_sent;      // streams of HTTP/2 that we reset: the cancelled ones
+  Counter resets_seen;      // that a server reset
+  Counter stale_retries;    // and had to go again, because it was dead
+  Counter cancels;          // attempts given up because the client went
+  Counter unheard;          // answers that are read on without their client
+  Counter unheard_whole;    // and were: to their end,
+  Counter unheard_cut;      // not so far,
+  Counter unheard_refused;  // not at all, because there were too many
+  Counter tls_full;         // handshakes with providers, from nothing
+  Counter tls_resumed;      // on the strength of an earlier one
   Counter tls_failed;
 
   // -- relay
@@ -207,6 +211,16 @@ inline constexpr std::array kCounterRows = {
     counter("headrace_upstream_cancels_total",
             "Attempts cancelled because the client went away.",
             &W::cancels),
+    gauge("headrace_upstream_draining",
+          "Answers that are read on without their client, for their usage.",
+          &W::unheard),
+    with(R"(result="whole")",
+         counter("headrace_upstream_drained_total",
+                 "Answers read on without their client, by how that ended.",
+                 &W::unheard_whole)),
+    with(R"(result="cut")", counter("headrace_upstream_drained_total", "", &W::unheard_cut)),
+    with(R"(result="refused")",
+         counter("headrace_upstream_drained_total", "", &W::unheard_refused)),
     with(R"(result="full")",
          counter("headrace_upstream_tls_handshakes_total",
                  "TLS handshakes with providers, by result.",
@@ -216,8 +230,9 @@ inline constexpr std::array kCounterRows = {
     with(R"(result="failed")",
          counter("headrace_upstream_tls_handshakes_total", "", &W::tls_failed)),
 
-    counter(
-        "headrace_events_relayed_total", "Stream events relayed to clients.", &W::events_relayed),
+    counter("headrace_events_relayed_total",
+            "Stream events that passed, to clients or to nobody.",
+            &W::events_relayed),
     counter("headrace_bytes_copied_total",
             "Payload bytes copied in user space on the relay path; 0 on plaintext legs.",
             &W::bytes_copied),

@@ -289,6 +289,11 @@ bool H2ClientPeer::worker_gave_up(std::size_t request) const {
   return worker_gone() || (at != 0 && turn_read(at) != 0);
 }
 
+std::uint64_t H2ClientPeer::turn_gave_up(std::size_t request) const {
+  const std::uint64_t at = asks_[request].cancelled_at;
+  return at == 0 ? 0 : turn_read(at);
+}
+
 std::uint64_t H2ClientPeer::received_of(std::size_t request) const {
   const H2StreamText* text = asks_[request].text;
   return text == nullptr ? 0 : text->message.body.size();

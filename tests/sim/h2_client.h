@@ -24,6 +24,7 @@ class H2ClientPeer final : public ClientPeer, private H2TextOwner {
   }
   bool cut(std::size_t request) const override;
   bool worker_gave_up(std::size_t request) const override;
+  std::uint64_t turn_gave_up(std::size_t request) const override;
   std::uint64_t received_of(std::size_t request) const override;
   ClientPlan::Reading reading_of(std::size_t request) const override;
   std::uint64_t window_turn(std::size_t request, std::uint64_t bytes) const override;

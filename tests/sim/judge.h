@@ -92,6 +92,11 @@ class Judge {
   void judge_refused(const RequestRecords& of, const RequestPlan& plan);
   void judge_h2(const Provider& provider);
   void judge_cancel(const Serving& serving);
+  // -- oracle_drained.cc
+  void judge_drained(const RequestRecords& of, const RequestPlan& plan);
+  void judge_drained_usage(const Tried& tried);
+  void judge_drained_count();
+  Nanos left_at(const Record& record, const RequestPlan& plan) const;
   // -- oracle_content.cc
   void judge_translated(const Case& c);
   void judge_whole(const Case& c, const Understood& heard);
@@ -172,6 +177,7 @@ class Judge {
   Tally& tally_;
   std::map<const RequestRecords*, Attempts> attempts_;
   std::map<std::size_t, Nanos> first_failures_;  // by provider
+  std::uint64_t drained_ = 0;                    // attempts on record as read on
   std::string stranger_;                         // what they are all told
 };
 

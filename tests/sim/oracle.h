@@ -34,6 +34,8 @@ struct Tally {
   std::uint64_t h2_refused = 0;   // of them, without having been looked at
   std::uint64_t h2_answers = 0;   // to clients over HTTP/2
   std::uint64_t h2_cancels = 0;   // told by RST_STREAM
+  std::uint64_t drained = 0;      // attempts that went on without their client
+  std::uint64_t drained_whole = 0;
   std::uint64_t events = 0;
   std::uint64_t events_behind_busy = 0;
   std::array<std::uint64_t, 256> errors{};  // of request records, by code

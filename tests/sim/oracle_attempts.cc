@@ -142,7 +142,9 @@ void Judge::match_servings() {
     for (const Record& record : of.attempts) {
       attempts.push_back({&record, nullptr});
       Nanos& first = first_failures_.try_emplace(record.provider, base::kNever).first->second;
-      if (record.error != 0) first = std::min(first, attempts.back().ended());
+      const bool left =
+          Errc{record.error} == Errc::client_closed || Errc{record.error} == Errc::client_stalled;
+      if (record.error != 0 && !left) first = std::min(first, attempts.back().ended());
     }
     if (of.requests.size() != 1) continue;
     const RequestPlan* plan = plan_of(of.requests.front());

@@ -55,14 +55,18 @@ class Minute {
 };
 
 struct Event {
-  // Within one turn in that order. `instant`: an admission and its end in one turn.
-  enum class Kind : std::uint8_t { end, instant, admission, refusal };
+  // Within one turn in that order. `left`: of one that goes on without its client, its place is
+  // free. `instant`: an admission and its end in one turn.
+  enum class Kind : std::uint8_t { end, left, instant, admission, refusal };
+  // Whether the place is kept to the end, or when it came back cannot be told.
+  enum class Place : std::uint8_t { kept, came_back, unsure };
   Nanos time;
   Kind kind;
   Errc code;
   std::uint64_t reserved;
   std::uint64_t spent;
   std::uint64_t id;
+  Place place = Place::kept;
 };
 
 // The counts of one key, event by event.
@@ -76,10 +80,15 @@ class Replay {
     tokens.move_to(event.time);
     switch (event.kind) {
       case Event::Kind::end:
-        --running_;
+        running_ -= event.place == Event::Place::kept ? 1 : 0;
+        unsure_ -= event.place == Event::Place::unsure ? 1 : 0;
         ++ended_now_;
         tokens.used -= std::min(tokens.used, event.reserved);
         tokens.used += event.spent;
+        return;
+      case Event::Kind::left:
+        --running_;
+        ++ended_now_;
         return;
       case Event::Kind::instant:
         ++ended_now_;
@@ -105,7 +114,7 @@ class Replay {
 
   void admit(const Event& event) {
     count_request(event);
-    ++running_;
+    ++(event.place == Event::Place::unsure ? unsure_ : running_);
     if (key_.concurrency != 0 && running_ > key_.concurrency)
       verdict_.fail("request %llu: one too many at a time", number(event.id));
     tokens.used += event.reserved;
@@ -119,7 +128,7 @@ class Replay {
       case Errc::requests_limited:
         return key_.requests != 0 && requests_.used >= key_.requests;
       case Errc::concurrency_limited:
-        return key_.concurrency != 0 && running_ + ended_now_ >= key_.concurrency;
+        return key_.concurrency != 0 && running_ + unsure_ + ended_now_ >= key_.concurrency;
       default:
         return key_.tokens != 0 &&
                (tokens.rolled || ended_now_ != 0 || tokens.used + event.reserved > key_.tokens);
@@ -130,13 +139,16 @@ class Replay {
   Verdict& verdict_;
   Minute requests_;
   std::uint64_t running_ = 0;
+  std::uint64_t unsure_ = 0;
   std::uint64_t ended_now_ = 0;
   Nanos turn_ = 0;
 };
 
+// `left`: when its client left while it went on; 0: it did not, kNever: that cannot be told.
 void put_events(const Record& record,
                 const RequestPlan& plan,
                 const std::vector<Tried>& attempts,
+                Nanos left,
                 std::vector<Event>& events) {
   const Errc code{record.error};
   const Nanos end = record.start_ns + record.settled_ns;
@@ -155,8 +167,14 @@ void put_events(const Record& record,
     events.push_back({end, Event::Kind::instant, code, reserved, spent, plan.id});
     return;
   }
-  events.push_back({begun, Event::Kind::admission, code, reserved, spent, plan.id});
-  events.push_back({end, Event::Kind::end, code, reserved, spent, plan.id});
+  using Place = Event::Place;
+  const Place place = left == 0              ? Place::kept
+                      : left == base::kNever ? Place::unsure
+                                             : Place::came_back;
+  events.push_back({begun, Event::Kind::admission, code, reserved, spent, plan.id, place});
+  if (place == Place::came_back)
+    events.push_back({left, Event::Kind::left, code, reserved, spent, plan.id, place});
+  events.push_back({end, Event::Kind::end, code, reserved, spent, plan.id, place});
 }
 
 }  // namespace
@@ -218,7 +236,9 @@ void Judge::judge_key(std::size_t index) {
   for (const auto& [id, of] : world_.records()) {
     if (of.requests.size() != 1 || of.requests.front().key != index) continue;
     const RequestPlan* plan = plan_of(of.requests.front());
-    if (plan != nullptr) put_events(of.requests.front(), *plan, attempts_of(of), events);
+    if (plan == nullptr) continue;
+    const Record& record = of.requests.front();
+    put_events(record, *plan, attempts_of(of), left_at(record, *plan), events);
   }
   std::sort(events.begin(), events.end(), [](const Event& a, const Event& b) {
     return std::tie(a.time, a.kind, a.id) < std::tie(b.time, b.kind, b.id);

@@ -28,7 +28,9 @@ void Judge::judge_records() {
     if (plan != nullptr) sizes.push_back(record.bytes_in);
     judge_record(record, of, plan);
     if (plan != nullptr) judge_attempts(of, *plan);
+    if (plan != nullptr) judge_drained(of, *plan);
   }
+  judge_drained_count();
   std::sort(sizes.begin(), sizes.end());
   if (std::adjacent_find(sizes.begin(), sizes.end()) != sizes.end())
     verdict_.fail("a request is on record twice");

@@ -94,6 +94,13 @@ void choose_providers(Prng& dice, Scenario& scenario) {
   }
 }
 
+// With dice of its own, so that the other seeds stay what they were.
+void choose_drains(Scenario& scenario) {
+  Prng dice(scenario.seed * 7 + 5);
+  const double drains = dice.chance(0.5) ? 0.0 : 0.3 + dice.unit();
+  for (ProviderPlan& plan : scenario.providers) plan.drains = dice.chance(drains);
+}
+
 // Some of the providers in some order, by priority or by place; or one alone.
 void choose_targets(Prng& dice, const Scenario& scenario, std::size_t index, config::Route& route) {
   const std::size_t all = scenario.providers.size();
@@ -297,6 +304,7 @@ config::Provider make_provider(const ProviderPlan& plan) {
   }
   provider.is_private = true;
   provider.warm_min = plan.warm_min;
+  provider.drains = plan.drains;
   if (plan.h2) provider.http = config::HttpVersion::h2c;
   provider.dialect = plan.family == api::Family::openai ? "openai" : "anthropic";
   provider.takes_client_key = plan.takes_client_key;
@@ -318,6 +326,7 @@ Scenario make_scenario(std::uint64_t seed) {
   if (dice.chance(0.3)) scenario.idle_per_origin = dice.between(1, 2);
   if (dice.chance(0.4)) scenario.half_close = config::HalfClose::ignore;
   choose_providers(dice, scenario);
+  choose_drains(scenario);
   choose_keys(dice, scenario);
   scenario.snapshots.push_back(make_snapshot(dice, scenario, 1));
   choose_clients(dice, scenario, scale);
@@ -354,8 +363,8 @@ std::string Scenario::describe() const {
   for (const ProviderPlan& provider : providers) {
     text += "  provider " + std::to_string(provider.index) +
             (provider.family == api::Family::openai ? ": openai, " : ": anthropic, ") +
-            (provider.h2 ? "HTTP/2, " : "") + std::to_string(provider.credentials.size()) +
-            " credentials\n";
+            (provider.h2 ? "HTTP/2, " : "") + (provider.drains ? "drained, " : "") +
+            std::to_string(provider.credentials.size()) + " credentials\n";
   }
   for (const KeyPlan& key : keys) {
     text += "  key " + key.name + ": " + std::to_string(key.requests) + " requests, " +

@@ -74,6 +74,8 @@ class ClientPeer : public SimPeer {
   virtual bool cut(std::size_t) const { return saw_reset(); }
   // The worker knows that nobody waits for it any more.
   virtual bool worker_gave_up(std::size_t) const { return worker_gone(); }
+  // The turn in which it learned that; 0: that cannot be told.
+  virtual std::uint64_t turn_gave_up(std::size_t) const { return turn_gone(); }
   virtual std::uint64_t received_of(std::size_t) const { return received(); }
   virtual ClientPlan::Reading reading_of(std::size_t) const { return plan_.reading; }
   // The turn in which the worker learned that so many bytes of the answer may be sent, in all.

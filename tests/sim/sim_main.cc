@@ -83,6 +83,8 @@ void print_tally() {
   print("refused unseen", tally.h2_refused);
   print("answers over HTTP/2", tally.h2_answers);
   print("cancelled streams", tally.h2_cancels);
+  print("answers without a client", tally.drained);
+  print("whole ones of them", tally.drained_whole);
   print("events", tally.events);
   print("events behind a busy socket", tally.events_behind_busy);
   for (std::size_t code = 1; code < tally.errors.size(); ++code) {

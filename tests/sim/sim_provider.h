@@ -30,7 +30,8 @@ struct ProviderPlan {
   std::vector<std::uint32_t> credentials;  // their weights
   std::vector<std::string> models;  // by route: the name it is asked under; empty: as it came
   bool takes_client_key = false;
-  bool h2 = false;  // it speaks HTTP/2, and nothing else
+  bool h2 = false;      // it speaks HTTP/2, and nothing else
+  bool drains = false;  // what it says is read to the end, also when nobody listens
   std::uint32_t warm_min = 0;
   base::Nanos idle_limit = 0;  // then it ends a connection of HTTP/1.1; 0: it does not
   base::Nanos thinks = 0;      // at most, before it answers (HTTP/2)
@@ -55,6 +56,8 @@ struct Serving {
   std::uint64_t verdict_at = 0;   // where the last byte of that stands, or of another RST_STREAM
   std::uint64_t over_turn = 0;    // the attempt ended in it, by its record
   std::uint64_t client_gone = 0;  // the turn in which that was seen while the answer was not over
+
+  bool unheard = false;  // its client was seen to be gone while it went on
 
   // Bytes of the answer that the worker was given, before it had enough of it.
   std::uint64_t bytes_read() const;

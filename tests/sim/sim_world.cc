@@ -232,7 +232,7 @@ void SimWorld::check_turn() {
   for (Serving* serving : active_) check_serving(*serving);
   std::erase_if(active_, [](const Serving* serving) {
     return serving->answer_over() || serving->peer->worker_gone() || serving->client_gone != 0 ||
-           (serving->text != nullptr && serving->text->over());
+           serving->unheard || (serving->text != nullptr && serving->text->over());
   });
 }
 
@@ -242,9 +242,12 @@ void SimWorld::check_serving(Serving& serving) {
   const auto id = static_cast<unsigned long long>(serving.request->id);
   const std::size_t request = client.index_of(*serving.request);
   const bool translated = serving.request->family != serving.answer.family;
-  const bool lives_on =
-      client.worker_gave_up(request) && !serving.answer_over() && !serving.peer->worker_gone();
-  if (lives_on && serving.answer.h2) {  // whether it was told is seen when that arrives
+  const bool gone = client.worker_gave_up(request);
+  const bool lives_on = gone && !serving.answer_over() && !serving.peer->worker_gone();
+  const bool drains = scenario_.providers[serving.provider].drains;
+  if (lives_on && drains) {  // by its record: whether it should, and how it ended
+    serving.unheard = true;
+  } else if (lives_on && serving.answer.h2) {  // whether it was told is seen when that arrives
     serving.client_gone = nodes_[worker_of(serving.request->id)]->turn_times.size() - 1;
   } else if (lives_on) {
     verdict_.fail("request %llu: the client is gone, its attempt is not (turn %llu)",
@@ -258,7 +261,11 @@ void SimWorld::check_serving(Serving& serving) {
   const std::uint64_t most = kBound + 2 * scenario_.faults.window_max +
                              (serving.answer.h2 ? base::limits::kH2StreamWindow : 0) +
                              (client.plan().h2 ? base::limits::kH2SendBytes : 0);
-  if (!translated && serving.bytes_read() > client.received_of(request) + most) {
+  const server::Worker& worker = *nodes_[worker_of(serving.request->id)]->worker;
+  const proxy::Tally& tally = worker.shop().tally;
+  const bool thrown_away =
+      drains && (worker.shop().unheard() != 0 || tally.unheard_whole + tally.unheard_cut != 0);
+  if (!translated && !thrown_away && serving.bytes_read() > client.received_of(request) + most) {
     verdict_.fail(
         "request %llu: %llu bytes wait for the client",
         id,
@@ -343,6 +350,9 @@ void SimWorld::wind_down() {
     pool_counters_.connects += counters.connects;
     pool_counters_.reuses += counters.reuses;
     pool_counters_.waits += counters.waits;
+    const proxy::Tally& tally = node->worker->shop().tally;
+    drained_ += tally.unheard_whole + tally.unheard_cut;
+    drained_whole_ += tally.unheard_whole;
   }
   check_rest();
 }
@@ -357,6 +367,7 @@ void SimWorld::check_node(Node& node) {
   if (shop.clients.in_use() != 0) verdict_.fail("%zu clients are left", shop.clients.in_use());
   if (shop.exchanges.in_use() != 0)
     verdict_.fail("%zu exchanges are left", shop.exchanges.in_use());
+  if (shop.unheard() != 0) verdict_.fail("%zu answers are read on for nobody", shop.unheard());
   if (shop.tally.streams_open != 0) verdict_.fail("streams_open is not 0");
   if (shop.tally.records_dropped != 0) verdict_.fail("records were dropped");
   if (!node.worker->quiet()) return;

@@ -57,6 +57,10 @@ class SimWorld {
   // What a key has used, in the end.
   const policy::KeyLimits& limits_of(std::size_t key) const { return *key_limits_[key]; }
   base::Nanos now() const { return net_.now(); }
+  // Answers that were read on without their client, and of those the whole ones, by the workers'
+  // count.
+  std::uint64_t drained() const { return drained_; }
+  std::uint64_t drained_whole() const { return drained_whole_; }
   // Of all workers: what they say of connections to providers.
   const upstream::PoolCounters& pool_counters() const { return pool_counters_; }
   // While there were clients; afterwards every run drains.
@@ -119,6 +123,8 @@ class SimWorld {
   std::map<std::string, RequestRecords> records_;
   std::uint64_t turns_ = 0;  // of all workers
   std::uint64_t requests_begun_ = 0;
+  std::uint64_t drained_ = 0;
+  std::uint64_t drained_whole_ = 0;
   base::Nanos drained_at_ = 0;
   upstream::PoolCounters pool_counters_;
 };

@@ -5,7 +5,7 @@ const fs = require('fs');
 const http2 = require('http2');
 
 const words = ['Water', ' runs', ' \u6c34', ' "down"', ' hill'];
-const seen = {sessions: 0, streams: 0, cancelled: 0, silent: 0, goaways: 0, refused: 0};
+const seen = {sessions: 0, streams: 0, cancelled: 0, finished: 0, silent: 0, goaways: 0, refused: 0};
 
 function event(delta, finish = null) {
   return 'data: ' + JSON.stringify({id: 'chatcmpl-node', object: 'chat.completion.chunk', created: 1, model: 'm',
@@ -31,8 +31,16 @@ async function answer_stream(stream, model) {
     stream.write(event({content: ` ${i}`}));
     await pause(5);
   }
+  for (let i = 0; model === 'costly' && i < 60 && !stream.destroyed; ++i) {
+    stream.write(event({content: ` ${i}`}));
+    await pause(10);
+  }
   if (stream.destroyed) return;
   stream.write(event({}, 'stop'));
+  if (model === 'costly') {
+    seen.finished += 1;
+    stream.write('data: {"choices":[],"usage":{"prompt_tokens":70,"completion_tokens":65,"total_tokens":135}}\n\n');
+  }
   stream.end('data: [DONE]\n\n');
 }
 

@@ -45,3 +45,34 @@ TEST_CASE("a provider is known by its host, and by nothing like it") {
     CHECK(known_provider_at(host) == nullptr);
   }
 }
+
+TEST_CASE("who goes on without its client is known by its host, in every region") {
+  for (const char* host : {"generativelanguage.googleapis.com",
+                           "aiplatform.googleapis.com",
+                           "europe-west1-aiplatform.googleapis.com",
+                           "aiplatform.eu.rep.googleapis.com",
+                           "api.mistral.ai",
+                           "api.groq.com",
+                           "api.perplexity.ai",
+                           "bedrock-runtime.us-east-1.amazonaws.com",
+                           "bedrock-runtime-fips.us-east-1.amazonaws.com",
+                           "bedrock-mantle.us-east-1.api.aws",
+                           "vpce-1.bedrock-runtime.eu-west-1.vpce.amazonaws.com"}) {
+    CAPTURE(std::string(host));
+    CHECK(ignores_cancel(host));
+  }
+  for (const char* host : {"",
+                           "localhost",
+                           "api.openai.com",
+                           "api.anthropic.com",
+                           "api.deepseek.com",
+                           "api.x.ai",
+                           "api.together.xyz",
+                           "api.fireworks.ai",
+                           "storage.googleapis.com",
+                           "runtime.sagemaker.us-east-1.amazonaws.com",
+                           "bedrock-runtime.us-east-1.amazonaws.com.example"}) {
+    CAPTURE(std::string(host));
+    CHECK_FALSE(ignores_cancel(host));
+  }
+}

@@ -237,5 +237,21 @@ TEST_CASE("spare connections are kept where a handshake would be waited for, or 
   check_fault(file("", ", warm_min: 65"), "64");
 }
 
+TEST_CASE("whose answers are read to their end is known by the host, or as it is written") {
+  const auto drains = [](const std::string& url, const std::string& more = "") {
+    return read_good("providers: {p: {base_url: \"" + url + "\"" + more +
+                     "}}\nroutes: [{model: \"*\", targets: [p]}]\n")
+        .providers[0]
+        .drains;
+  };
+  CHECK_FALSE(drains("https://api.openai.com/v1"));
+  CHECK_FALSE(drains("http://127.0.0.1:8000/v1"));
+  CHECK(drains("https://api.groq.com/openai/v1"));
+  CHECK(drains("https://api.groq.com/openai/v1", ", on_disconnect: auto"));
+  CHECK_FALSE(drains("https://api.groq.com/openai/v1", ", on_disconnect: cancel"));
+  CHECK(drains("https://api.openai.com/v1", ", on_disconnect: drain"));
+  check_fault(file("", ", on_disconnect: drian"), "did you mean \"drain\"?");
+}
+
 }  // namespace
 }  // namespace headrace::config

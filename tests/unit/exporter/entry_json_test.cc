@@ -53,7 +53,7 @@ TEST_CASE("a full entry names everything and leaves out what is absent") {
   record.cost_picodollars = 6'250'000'000;
   record.tokens[0] = 1000;
   record.tokens[7] = 0;
-  record.flags = record_flag::kStreamed | record_flag::kCostReported;
+  record.flags = record_flag::kStreamed | record_flag::kCostReported | record_flag::kDrained;
   record.overhead_ns = 5;
   const Part part{record, telemetry::text_slot(record, "gpt-\"5\n\xff", "req_1")};
   const Part tried{numbered(attempt(1), 2), {}};
@@ -66,7 +66,7 @@ TEST_CASE("a full entry names everything and leaves out what is absent") {
         R"("model":"gpt-\"5\n)",
         R"("target":"openai/gpt-5.1","provider":"openai")",
         R"("provider_request_id":"req_1")",
-        R"("flags":["streamed","cost_reported"])",
+        R"("flags":["streamed","cost_reported","drained"])",
         R"("tokens":{"input":1000,"output":0})",
         R"("price":"openai/gpt-5.1","cost_picodollars":6250000000)",
         R"("overhead":5)",

@@ -154,6 +154,24 @@ TEST_CASE("a ticket gives back exactly once, however it ends") {
   CHECK(limits.tokens.look(100, kStart).remaining == 90);
 }
 
+TEST_CASE("a place may come back before the tokens are known, and only once") {
+  KeyLimits limits;
+  const Bounds bounds{.requests = 0, .tokens = 100, .concurrency = 1};
+  Refusal refusal;
+  auto ticket = TicketOffice::issue(limits, bounds, 60, kStart, refusal);
+  REQUIRE(ticket);
+  ticket->give_back_place();
+  ticket->give_back_place();
+  CHECK(limits.running.running() == 0);
+  CHECK(limits.tokens.look(100, kStart).remaining == 40);
+  auto next = TicketOffice::issue(limits, bounds, 10, kStart, refusal);
+  REQUIRE(next);
+  ticket->settle(25, kStart);
+  CHECK(limits.running.running() == 1);
+  CHECK(limits.tokens.look(100, kStart).remaining == 65);
+  Ticket().give_back_place();  // of nobody
+}
+
 TEST_CASE("a bound of 0 is none") {
   KeyLimits limits;
   Refusal refusal;

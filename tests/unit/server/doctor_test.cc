@@ -105,6 +105,15 @@ TEST_CASE("a provider that refuses leaves its route without a target") {
   CHECK(has(page, "cannot serve"));
 }
 
+TEST_CASE("whose answers outlive their clients is on the page") {
+  const Provider provider;
+  config::Snapshot snapshot = load("127.0.0.1:0", provider.address());
+  const std::string_view words = "read to its end (on_disconnect)";
+  CHECK_FALSE(has(report(snapshot), words));
+  snapshot.providers[0].drains = true;
+  CHECK(has(report(snapshot), words));
+}
+
 TEST_CASE("a name without address is told as such") {
   const DoctorReport page = report(load("127.0.0.1:0", "nowhere.invalid"));
   CHECK_FALSE(page.can_serve);
