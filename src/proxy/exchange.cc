@@ -248,7 +248,10 @@ void Exchange::acquire() {
   }
   files_deadline_ = 0;
   attempt_.start(**conn, std::move(request_));
-  if (attempts_ == 1) overhead_ = shop_.io.clock() - shop_.io.now();
+  if (attempts_ == 1) {
+    const base::Nanos sent = attempt_.wire.request_sent;  // just now, unless it waits for that
+    overhead_ = (sent != 0 ? sent : shop_.io.clock()) - shop_.io.now();
+  }
   shop_.records.fetch_ahead();
   phase_ = Phase::awaiting;
   advance();
