@@ -300,20 +300,7 @@ void Stream::seal() {
 bool Stream::seal_some() {
   io::SliceQueue& unsealed = tls_->unsealed;
   const std::size_t size = std::min(unsealed.bytes(), limits::kTlsRecordBytes);
-  bool sealed = false;
-  if (unsealed.front().size() >= size) {
-    sealed = tls_->engine.write(unsealed.front().view().substr(0, size));
-  } else {
-    const io::Slice together = io_.blocks().take(size);
-    std::size_t copied = 0;
-    for (std::size_t i = 0; copied < size; ++i) {
-      const std::size_t count = std::min(size - copied, unsealed[i].size());
-      std::memcpy(together.data() + copied, unsealed[i].data(), count);
-      copied += count;
-    }
-    sealed = tls_->engine.write({together.data(), size});
-  }
-  unsealed.consume(size);
+  const bool sealed = tls_->engine.write(unsealed, size);
   if (!sealed) fail(tls_->engine.failure(), tls_->engine.failure_text());
   return sealed;
 }
