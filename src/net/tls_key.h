@@ -46,8 +46,8 @@ class TlsKey {
   // Makes a record around the `size` bytes of text that stand kHeaderBytes behind `record`.
   // REQUIRES: kOverhead + size bytes are ours there; a body of at most kTlsSealedBytes.
   void seal(char* record, std::size_t size, std::uint8_t type);
-  // Opens the body of a record, `size` bytes behind its header, in place: the text with its type and
-  // its padding is kTagBytes shorter. False: it is not what the peer sent; the text is wiped.
+  // Opens the body of a record, `size` bytes behind its header, in place: the text with its type
+  // and its padding is kTagBytes shorter. False: it is not what the peer sent; the text is wiped.
   // REQUIRES: size >= kTagBytes.
   bool open(char* record, std::size_t size);
 

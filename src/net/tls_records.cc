@@ -203,8 +203,8 @@ std::string_view TlsRecords::take_text(std::string_view text) {
 
 void TlsRecords::take_alert(std::string_view alert) {
   if (alert.size() != 2) return fail(SSL_R_BAD_ALERT, SSL_AD_DECODE_ERROR);
-  const std::uint8_t level = byte_at(alert.data());
-  const std::uint8_t description = byte_at(alert.data() + 1);
+  const std::uint8_t level = byte_at(&alert[0]);
+  const std::uint8_t description = byte_at(&alert[1]);
   if (level == kFatal) return fail(SSL_AD_REASON_OFFSET + description, 0);
   if (level != kWarning) return fail(SSL_R_UNKNOWN_ALERT_TYPE, SSL_AD_ILLEGAL_PARAMETER);
   if (description == SSL_AD_CLOSE_NOTIFY) {

@@ -40,9 +40,10 @@ TEST_CASE("the records of the RFC's example come out to the bit") {
   TlsKey key(suites()[0].suite, kSecret, 0);
   std::string text;
   for (char i = 0; i < 50; ++i) text += i;
-  CHECK(sealed(key, text) ==
-        of_hex("1703030043a23f7054b62c94d0affafe8228ba55cbefacea42f914aa66bcab3f2b9819a8a5b46b395bd5"
-               "4a9a20441e2b62974e1f5a6292a2977014bd1e3deae63aeebb21694915e4"));
+  CHECK(
+      sealed(key, text) ==
+      of_hex("1703030043a23f7054b62c94d0affafe8228ba55cbefacea42f914aa66bcab3f2b9819a8a5b46b395bd5"
+             "4a9a20441e2b62974e1f5a6292a2977014bd1e3deae63aeebb21694915e4"));
   CHECK(sealed(key, std::string_view("\x01\x00", 2), 21) ==
         of_hex("1703030013c9872760655666b74d7ff1153efd6db6d0b0e3"));
   CHECK(key.sequence() == 2);

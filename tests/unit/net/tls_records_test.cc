@@ -72,8 +72,8 @@ struct Line final : TlsRecordsOwner {
     while (!output.empty()) bytes += output.pop().view();
     std::vector<std::string> heard;
     while (!bytes.empty()) {
-      const std::size_t body = static_cast<unsigned char>(bytes[3]) * 256u +
-                               static_cast<unsigned char>(bytes[4]);
+      const std::size_t body =
+          static_cast<unsigned char>(bytes[3]) * 256u + static_cast<unsigned char>(bytes[4]);
       REQUIRE(bytes.size() >= 5 + body);
       REQUIRE(ours.open(bytes.data(), body));
       heard.push_back(bytes.substr(5, body - 16));
@@ -314,8 +314,7 @@ TEST_CASE("idle records are taken up to their bounds, and text begins to count a
       line.receive(line.say(each.content, each.type));
       if (each.content == kUpdate) line.theirs.renew();
     }
-    check_fails(
-        line, line.say(each.content, each.type), each.reason, SSL_AD_UNEXPECTED_MESSAGE);
+    check_fails(line, line.say(each.content, each.type), each.reason, SSL_AD_UNEXPECTED_MESSAGE);
   }
 }
 
@@ -343,10 +342,8 @@ TEST_CASE("a ticket that the owner does not take ends the connection") {
   line.takes_tickets = false;
   check_fails(line, line.say(ticket(10), 22), 0, SSL_AD_DECODE_ERROR);
   Line server(false);
-  check_fails(server,
-              server.say(ticket(10), 22),
-              SSL_R_UNEXPECTED_MESSAGE,
-              SSL_AD_UNEXPECTED_MESSAGE);
+  check_fails(
+      server, server.say(ticket(10), 22), SSL_R_UNEXPECTED_MESSAGE, SSL_AD_UNEXPECTED_MESSAGE);
   CHECK(server.tickets.empty());
 }
 
