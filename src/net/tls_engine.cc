@@ -152,7 +152,8 @@ void TlsEngine::keep(ssl_session_st* ticket) {
 // is not cheap: what a failure finds there is its own.
 
 bool TlsEngine::has_input() const {
-  return !input_.empty() || (records_ == nullptr && SSL_pending(ssl_) > 0);
+  if (records_ != nullptr) return !input_.empty() || records_->is_over();
+  return !input_.empty() || SSL_pending(ssl_) > 0 || last_ != Outcome::more;
 }
 
 // A ticket is taken for a handshake that really begins: an address that refuses does not use one

@@ -46,7 +46,7 @@ class TlsEngine final : private TlsRecordsOwner {
   ~TlsEngine();
 
   void feed(io::Slice ciphertext) { input_.push(std::move(ciphertext)); }
-  bool has_input() const;
+  bool has_input() const;  // read() may have something to give or to say
 
   Outcome shake_hands();
   // `done`: what came, in one slice; of one record, or of all that lay in one slice of ciphertext.

@@ -50,6 +50,7 @@ class TlsRecords {
   // `text`: of one record that was cut, or of all that lay in one slice of `input`. What comes
   // behind an end or a failure is not looked at.
   Outcome read(io::SliceQueue& input, io::Slice& text);
+  bool is_over() const { return outcome_ != Outcome::more; }
   Failure failure() const { return failure_; }
 
   bool writes() const { return write_.has_value(); }
