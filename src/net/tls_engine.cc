@@ -187,9 +187,11 @@ TlsEngine::Outcome TlsEngine::read(io::Slice& plaintext) {
     case TlsRecords::Outcome::more:
       return Outcome::more;
     case TlsRecords::Outcome::ended:
+      input_.clear();
       last_ = Outcome::ended;
       return last_;
     case TlsRecords::Outcome::failed:
+      input_.clear();
       note_records_failure();
       return last_;
   }
