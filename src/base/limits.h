@@ -82,10 +82,18 @@ inline constexpr std::size_t kSendSegments = 16;          // iovecs of one sendm
 // -- TLS
 inline constexpr std::size_t kTlsRecordBytes = 16 * 1024;  // plaintext of one record (RFC 8446)
 inline constexpr std::size_t kTlsSealAhead = 32 * 1024;    // ciphertext that waits for the kernel
-inline constexpr std::size_t kTlsTickets = 8;              // of one origin on one worker
-inline constexpr std::size_t kTlsFileBytes = 4u << 20;     // of PEM; a system's bundle is 220 KB
-inline constexpr std::size_t kTlsCertificates = 64;        // of one listener
-inline constexpr std::size_t kCertificateNames = 64;       // alternative names that are read of one
+inline constexpr std::size_t kTlsSealedBytes = kTlsRecordBytes + 256;  // body of one record
+inline constexpr std::uint64_t kTlsRecordsPerKey =
+    1u << 23;  // then a new one; AES-GCM is good for 2^24.5 (RFC 8446 section 5.5)
+// What moves nothing on, between two records with text; one more ends the connection.
+inline constexpr unsigned kTlsEmptyRecords = 32;
+inline constexpr unsigned kTlsKeyUpdates = 32;
+inline constexpr unsigned kTlsWarnings = 4;
+inline constexpr std::size_t kTlsMessageBytes = 64 * 1024;  // tickets; a server gives two or so
+inline constexpr std::size_t kTlsTickets = 8;               // of one origin on one worker
+inline constexpr std::size_t kTlsFileBytes = 4u << 20;      // of PEM; a system's bundle is 220 KB
+inline constexpr std::size_t kTlsCertificates = 64;         // of one listener
+inline constexpr std::size_t kCertificateNames = 64;  // alternative names that are read of one
 inline constexpr std::size_t kCertificateNameBytes = 2048;  // a SPIFFE ID has at most that many
 inline constexpr Nanos kTlsHandshake = 5 * base::kSecond;   // from the connection to the last step
 inline constexpr Nanos kTlsGoodbye = 500 * base::kMillisecond;   // to hand over a last alert

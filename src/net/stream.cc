@@ -177,6 +177,7 @@ void Stream::read() {
     switch (outcome) {
       case TlsEngine::Outcome::done:
         owner_->on_data(std::move(plaintext));
+        if (tls_ == nullptr || !tls_->engine.has_input()) return;
         continue;
       case TlsEngine::Outcome::more:
         return;
@@ -240,10 +241,10 @@ void Stream::send_copy(std::string_view bytes) {
 // record, so small ones are copied at once; likewise where receive buffers are running out.
 void Stream::push(io::Slice slice) {
   io::SliceQueue& unsealed = tls_->unsealed;
-  const io::ReceivePool& upstreams = io_.receive_pool(io::Side::upstream);
-  const bool small = slice.size() <= limits::kSmallPieceBytes && unsealed.count() > 1;
-  const bool wanted = slice.buffer() != nullptr && slice.buffer()->home == &upstreams &&
-                      upstreams.scarce() && socket_.sending();
+  const bool small = unsealed.count() > 1 && slice.size() <= limits::kSmallPieceBytes;
+  const bool wanted = socket_.sending() && slice.buffer() != nullptr &&
+                      slice.buffer()->home == &io_.receive_pool(io::Side::upstream) &&
+                      slice.buffer()->home->scarce();
   const bool touches = !unsealed.empty() && unsealed.back().touches(slice);
   if (!touches && (small || wanted)) return push_copy(slice.view());
   unsealed.push(std::move(slice));
@@ -300,20 +301,7 @@ void Stream::seal() {
 bool Stream::seal_some() {
   io::SliceQueue& unsealed = tls_->unsealed;
   const std::size_t size = std::min(unsealed.bytes(), limits::kTlsRecordBytes);
-  bool sealed = false;
-  if (unsealed.front().size() >= size) {
-    sealed = tls_->engine.write(unsealed.front().view().substr(0, size));
-  } else {
-    const io::Slice together = io_.blocks().take(size);
-    std::size_t copied = 0;
-    for (std::size_t i = 0; copied < size; ++i) {
-      const std::size_t count = std::min(size - copied, unsealed[i].size());
-      std::memcpy(together.data() + copied, unsealed[i].data(), count);
-      copied += count;
-    }
-    sealed = tls_->engine.write({together.data(), size});
-  }
-  unsealed.consume(size);
+  const bool sealed = tls_->engine.write(unsealed, size);
   if (!sealed) fail(tls_->engine.failure(), tls_->engine.failure_text());
   return sealed;
 }

@@ -17,7 +17,7 @@
 // A stream may be made by one object and lent to another: set_owner(). One that began plain turns
 // into TLS where it stands by secure(), behind a proxy's CONNECT.
 //
-// Owned by its connection, one thread. The TLS part (about 6 KB with the library's) is made for a
+// Owned by its connection, one thread. The TLS part (about 8 KB with the library's) is made for a
 // connection and dropped with it; nothing is allocated by us for an event.
 #pragma once
 

@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "io/receive_pool.h"
 #include "net/tls_client.h"
+#include "net/tls_records.h"
 #include "net/tls_server.h"
 #include "net/tls_sessions.h"
 
@@ -60,12 +61,18 @@ bool is_about_trust(int reason) {
          reason == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE;
 }
 
+std::string_view text_of(bssl::Span<const std::uint8_t> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
 }  // namespace
 
 int keep_ticket(ssl_st* ssl, ssl_session_st* ticket) {
   static_cast<TlsEngine*>(SSL_get_app_data(ssl))->keep(ticket);
   return 1;
 }
+
+TlsEngine::TlsEngine(io::BlockPool& blocks) : blocks_(blocks) {}
 
 TlsEngine::TlsEngine(io::BlockPool& blocks, const TlsClient& client, TlsSessions* tickets)
     : TlsEngine(blocks) {
@@ -99,6 +106,12 @@ void TlsEngine::begin(ssl_st* ssl) {
 // -- what the library reads and writes
 
 int TlsEngine::pull(char* to, std::size_t room) {
+  if (records_ != nullptr) {
+    const std::size_t count = std::min(room, for_library_.size());
+    std::memcpy(to, for_library_.data(), count);
+    for_library_.remove_prefix(count);
+    return static_cast<int>(count);
+  }
   std::size_t copied = 0;
   while (copied < room && !input_.empty()) {
     const std::size_t count = std::min(room - copied, input_.front().size());
@@ -110,8 +123,10 @@ int TlsEngine::pull(char* to, std::size_t room) {
   return static_cast<int>(copied);
 }
 
-// A record comes whole and stays together; small ones share a block.
+// A record comes whole and stays together; small ones share a block. Once records of ours carry the
+// numbers, the library's must not leave.
 void TlsEngine::push(std::string_view ciphertext) {
+  if (records_ != nullptr && records_->writes()) return;
   const bool fits = !output_.empty() && output_.back().tailroom() >= ciphertext.size();
   if (fits) {
     std::memcpy(
@@ -137,7 +152,8 @@ void TlsEngine::keep(ssl_session_st* ticket) {
 // is not cheap: what a failure finds there is its own.
 
 bool TlsEngine::has_input() const {
-  return !input_.empty() || SSL_pending(ssl_) > 0;
+  if (records_ != nullptr) return !input_.empty() || records_->is_over();
+  return !input_.empty() || SSL_pending(ssl_) > 0 || last_ != Outcome::more;
 }
 
 // A ticket is taken for a handshake that really begins: an address that refuses does not use one
@@ -156,6 +172,7 @@ TlsEngine::Outcome TlsEngine::shake_hands() {
   const int result = SSL_do_handshake(ssl_);
   if (result == 1) {
     pulled_ = 0;
+    take_over();
     return Outcome::done;
   }
   return judge(result);
@@ -163,6 +180,25 @@ TlsEngine::Outcome TlsEngine::shake_hands() {
 
 TlsEngine::Outcome TlsEngine::read(io::Slice& plaintext) {
   if (last_ == Outcome::ended || last_ == Outcome::failed) return last_;
+  if (records_ == nullptr) return library_read(plaintext);
+  switch (records_->read(input_, plaintext)) {
+    case TlsRecords::Outcome::text:
+      return Outcome::done;
+    case TlsRecords::Outcome::more:
+      return Outcome::more;
+    case TlsRecords::Outcome::ended:
+      input_.clear();
+      last_ = Outcome::ended;
+      return last_;
+    case TlsRecords::Outcome::failed:
+      input_.clear();
+      note_records_failure();
+      return last_;
+  }
+  return last_;
+}
+
+TlsEngine::Outcome TlsEngine::library_read(io::Slice& plaintext) {
   if (!has_input()) return Outcome::more;
   // No more plaintext can come of what is there than it has bytes itself.
   const std::size_t room =
@@ -191,14 +227,111 @@ TlsEngine::Outcome TlsEngine::read(io::Slice& plaintext) {
 
 bool TlsEngine::write(std::string_view plaintext) {
   HEADRACE_ASSERT(!plaintext.empty());
-  const int result = SSL_write(ssl_, plaintext.data(), static_cast<int>(plaintext.size()));
-  if (result == static_cast<int>(plaintext.size())) return true;
+  io::SliceQueue queue;
+  queue.push(io::Slice::borrowed(plaintext));
+  while (!queue.empty())
+    if (!write(queue, std::min(queue.bytes(), base::limits::kTlsRecordBytes))) return false;
+  return true;
+}
+
+bool TlsEngine::write(io::SliceQueue& plaintext, std::size_t size) {
+  if (records_ == nullptr) return library_write(plaintext, size);
+  begin_writing();
+  records_->write(plaintext, size, output_);
+  return true;
+}
+
+bool TlsEngine::library_write(io::SliceQueue& plaintext, std::size_t size) {
+  io::Slice together;
+  const char* first = plaintext.front().data();
+  if (plaintext.front().size() < size) {
+    together = blocks_.take(size);
+    first = together.data();
+    for (std::size_t i = 0; together.size() < size; ++i) {
+      const std::size_t count = std::min(size - together.size(), plaintext[i].size());
+      std::memcpy(together.data() + together.size(), plaintext[i].data(), count);
+      together.grow_back(count);
+    }
+  }
+  const int result = SSL_write(ssl_, first, static_cast<int>(size));
+  plaintext.consume(size);
+  if (result == static_cast<int>(size)) return true;
   note_failure();
   return false;
 }
 
 void TlsEngine::end() {
-  SSL_shutdown(ssl_);
+  if (records_ == nullptr) {
+    SSL_shutdown(ssl_);
+    return;
+  }
+  begin_writing();
+  records_->write_end(output_);
+}
+
+// -- with records of our own
+
+// The library reads no further than the record it needs, so behind the handshake it holds nothing;
+// where it did, or with TLS 1.2, everything stays with it.
+void TlsEngine::take_over() {
+  TlsSuite suite;
+  bssl::Span<const std::uint8_t> read_secret;
+  bssl::Span<const std::uint8_t> write_secret;
+  if (SSL_version(ssl_) != TLS1_3_VERSION || SSL_has_pending(ssl_) != 0) return;
+  if (!TlsSuite::of(ssl_, suite)) return;
+  if (!bssl::SSL_get_traffic_secrets(ssl_, &read_secret, &write_secret)) return;
+  TlsRecordsOwner* const owner = SSL_is_server(ssl_) == 1 ? nullptr : this;
+  records_ = std::make_unique<TlsRecords>(
+      blocks_, owner, suite, text_of(read_secret), SSL_get_read_sequence(ssl_));
+}
+
+// The tickets that a server gives leave with the first thing it says; from then on the numbers of
+// the records are ours.
+void TlsEngine::begin_writing() {
+  if (records_->writes()) return;
+  SSL_write(ssl_, "", 0);
+  TlsSuite suite;
+  bssl::Span<const std::uint8_t> read_secret;
+  bssl::Span<const std::uint8_t> write_secret;
+  const bool known =
+      TlsSuite::of(ssl_, suite) && bssl::SSL_get_traffic_secrets(ssl_, &read_secret, &write_secret);
+  HEADRACE_ASSERT(known);
+  records_->begin_writing(suite, text_of(write_secret), SSL_get_write_sequence(ssl_));
+}
+
+void TlsEngine::note_records_failure() {
+  const TlsRecords::Failure failure = records_->failure();
+  last_ = Outcome::failed;
+  if (failure.reason != 0) {
+    failure_ = Errc::tls_failed;
+    const char* text = ERR_reason_error_string(ERR_PACK(ERR_LIB_SSL, failure.reason));
+    failure_text_ = text == nullptr ? "unknown" : text;
+  }
+  if (failure.alert == 0) return;
+  begin_writing();
+  records_->write_alert(failure.alert, output_);
+}
+
+// Into a record of the key and the number that the library goes by: it knows of no new keys and
+// counts the records that it was shown.
+bool TlsEngine::on_ticket_bytes(std::string_view bytes) {
+  begin_writing();  // what it had to say to this would bear a number of ours
+  TlsSuite suite;
+  bssl::Span<const std::uint8_t> read_secret;
+  bssl::Span<const std::uint8_t> write_secret;
+  const bool known =
+      TlsSuite::of(ssl_, suite) && bssl::SSL_get_traffic_secrets(ssl_, &read_secret, &write_secret);
+  HEADRACE_ASSERT(known);
+  TlsKey key(suite, text_of(read_secret), SSL_get_read_sequence(ssl_));
+  const io::Slice record = blocks_.take(bytes.size() + TlsKey::kOverhead);
+  std::memcpy(record.data() + TlsKey::kHeaderBytes, bytes.data(), bytes.size());
+  key.seal(record.data(), bytes.size(), SSL3_RT_HANDSHAKE);
+  for_library_ = {record.data(), bytes.size() + TlsKey::kOverhead};
+  char none = 0;
+  const int result = SSL_read(ssl_, &none, 1);
+  const bool taken = for_library_.empty() && judge(result) == Outcome::more;
+  for_library_ = {};
+  return taken;
 }
 
 // -- outcomes

@@ -1,10 +1,11 @@
 // TLS without a socket: ciphertext goes in as received slices and comes out as slices to send;
 // plaintext likewise. One engine a connection, owned by its net::Stream, one thread.
 //
-// What it costs: a record is opened in the library's own buffer and copied once into a pooled block
-// (with room around it, as a receive buffer has); sealing is one pass, and the record is copied
-// once into a block to send. The library makes and drops one allocation a record each way, we make
-// none.
+// The library shakes hands. Behind a handshake of TLS 1.3 the records are ours (TlsRecords): opened
+// and sealed where they lie, without an allocation. The library then sees tickets alone, in records
+// that are made for it in memory, and writes nothing any more. With TLS 1.2 everything stays its
+// own: a record is opened in its buffer and copied once into a pooled block, sealed in one pass and
+// copied once more, and one allocation each way is made and dropped.
 #pragma once
 
 #include <cstddef>
@@ -16,6 +17,7 @@
 #include "io/block_pool.h"
 #include "io/slice_queue.h"
 #include "net/peer_certificate.h"
+#include "net/tls_records_owner.h"
 
 struct ssl_st;
 struct ssl_session_st;
@@ -23,10 +25,11 @@ struct ssl_session_st;
 namespace headrace::net {
 
 class TlsClient;
+class TlsRecords;
 class TlsServer;
 class TlsSessions;
 
-class TlsEngine {
+class TlsEngine final : private TlsRecordsOwner {
  public:
   enum class Outcome : std::uint8_t {
     more,    // nothing (more) to be had before more ciphertext comes
@@ -43,12 +46,15 @@ class TlsEngine {
   ~TlsEngine();
 
   void feed(io::Slice ciphertext) { input_.push(std::move(ciphertext)); }
-  bool has_input() const;
+  bool has_input() const;  // read() may have something to give or to say
 
   Outcome shake_hands();
-  // `done`: what came, at most a record's worth in one slice.
+  // `done`: what came, in one slice; of one record, or of all that lay in one slice of ciphertext.
   Outcome read(io::Slice& plaintext);
-  // Seals all of it, one record for each kTlsRecordBytes. False: failed.
+  // Seals `size` bytes from the front of the queue, at most kTlsRecordBytes, into one record.
+  // False: failed.
+  bool write(io::SliceQueue& plaintext, std::size_t size);
+  // All of it.
   bool write(std::string_view plaintext);
   // Says that we will send no more.
   void end();
@@ -72,11 +78,19 @@ class TlsEngine {
   void keep(ssl_session_st* ticket);
 
  private:
-  explicit TlsEngine(io::BlockPool& blocks) : blocks_(blocks) {}
+  explicit TlsEngine(io::BlockPool& blocks);
   void begin(ssl_st* ssl);
   void offer_ticket();
   Outcome judge(int result);
   void note_failure();
+  Outcome library_read(io::Slice& plaintext);
+  bool library_write(io::SliceQueue& plaintext, std::size_t size);
+
+  // -- with records of our own
+  void take_over();
+  void begin_writing();
+  void note_records_failure();
+  bool on_ticket_bytes(std::string_view bytes) override;
 
   io::BlockPool& blocks_;
   ssl_st* ssl_ = nullptr;
@@ -85,6 +99,8 @@ class TlsEngine {
   io::SliceQueue input_;
   io::SliceQueue output_;
   std::size_t pulled_ = 0;  // bytes of an unfinished record that the library holds, at most
+  std::unique_ptr<TlsRecords> records_;  // null: the library's
+  std::string_view for_library_;         // then it reads this, and not input_
   bool begun_ = false;
   Outcome last_ = Outcome::more;
   base::Errc failure_ = base::Errc::ok;

@@ -23,7 +23,8 @@ class Process:
         self.command = [str(word) for word in command]
         self.lines = []
         self.stdout = []
-        self._child = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        options.setdefault("stdin", subprocess.DEVNULL)
+        self._child = subprocess.Popen(self.command, stdout=subprocess.PIPE,
                                        stderr=subprocess.PIPE, text=True, errors="replace", **options)
         _running.add(self._child)
         self._readers = [threading.Thread(target=self._collect, args=pair, daemon=True)
@@ -40,6 +41,11 @@ class Process:
     @property
     def pid(self):
         return self._child.pid
+
+    def say(self, text):
+        """To the standard input of one that was made with `stdin=PIPE`."""
+        self._child.stdin.write(text)
+        self._child.stdin.flush()
 
     def running(self):
         return self._child.poll() is None

@@ -98,7 +98,7 @@ TEST_CASE("several records that came together come out as one piece with room ar
   io::Slice piece;
   REQUIRE(wire.client.read(piece) == Outcome::done);
   CHECK(piece.view() == "data: x\n\ndata: x\n\ndata: x\n\n");
-  CHECK(piece.headroom() == io::ReceivePool::kHeadMargin);
+  CHECK(piece.headroom() >= io::ReceivePool::kHeadMargin);
   CHECK(piece.tailroom() >= io::ReceivePool::kTailMargin);
 }
 

@@ -4,12 +4,14 @@
 
 #include <doctest/doctest.h>
 
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "certificates.h"
+#include "io/receive_pool.h"
 #include "net/tls_client.h"
 #include "net/tls_engine.h"
 #include "net/tls_server.h"
@@ -61,8 +63,17 @@ struct Wire {
     (&from == &client ? from_client : from_server) += bytes;
     return bytes;
   }
+  // With the margins of a receive buffer.
   void give(TlsEngine& to, std::string_view bytes) {
-    if (!bytes.empty()) to.feed(blocks.copy_of(bytes));
+    constexpr std::size_t kHead = io::ReceivePool::kHeadMargin;
+    if (bytes.empty()) return;
+    const io::Slice block = blocks.take(kHead + bytes.size() + io::ReceivePool::kTailMargin);
+    io::Buffer& buffer = *block.buffer();
+    std::memcpy(buffer.base + kHead, bytes.data(), bytes.size());
+    io::Slice slice(buffer, buffer.base + kHead, bytes.size());
+    slice.set_headroom(kHead);
+    slice.set_tailroom(io::ReceivePool::kTailMargin);
+    to.feed(std::move(slice));
   }
   // Everything that is there now, in both directions.
   void exchange() {
