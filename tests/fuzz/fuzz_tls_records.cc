@@ -103,7 +103,6 @@ void check_records(base::Bytes script, std::size_t first, std::size_t second) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size < 2) return 0;
-  headrace::check_records(
-      {reinterpret_cast<const char*>(data) + 2, size - 2}, data[0], data[1]);
+  headrace::check_records({reinterpret_cast<const char*>(data) + 2, size - 2}, data[0], data[1]);
   return 0;
 }

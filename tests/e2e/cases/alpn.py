@@ -123,5 +123,7 @@ def nginx_upstream(scene):
         streamed = number % 2 == 1
         answer = client.send(words.chat_request(stream=streamed)).read_answer()
         equal((answer.status, answer.body), (200, words.STREAM_TEXT if streamed else words.PLAIN), f"answer {number}")
+    # Workers tell their counters now and then: the last connection's may be on its way.
+    until(lambda: gateway.metrics().required("headrace_upstream_connects_total") >= 2, "a second connection")
     connects = gateway.metrics().required("headrace_upstream_connects_total")
-    require(2 <= connects <= 4, f"connections: {connects}")
+    require(connects <= 4, f"connections: {connects}")
