@@ -283,10 +283,12 @@ void TlsEngine::take_over() {
   TlsRecordsOwner* const owner = SSL_is_server(ssl_) == 1 ? nullptr : this;
   records_ = std::make_unique<TlsRecords>(
       blocks_, owner, suite, text_of(read_secret), SSL_get_read_sequence(ssl_));
+  // A client has nothing left to say: its first request does not wait for a key.
+  if (owner != nullptr) begin_writing();
 }
 
-// The tickets that a server gives leave with the first thing it says; from then on the numbers of
-// the records are ours.
+// The tickets that a server gives leave with the first thing it says; from then on, at a client
+// from the handshake on, the numbers of the records are ours.
 void TlsEngine::begin_writing() {
   if (records_->writes()) return;
   SSL_write(ssl_, "", 0);
