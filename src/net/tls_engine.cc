@@ -65,6 +65,24 @@ std::string_view text_of(bssl::Span<const std::uint8_t> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
+// What records of our own are made from. The secrets are the library's, for as long as it has them.
+struct Traffic {
+  TlsSuite suite;
+  std::string_view read_secret;
+  std::string_view write_secret;
+
+  // False: it is not TLS 1.3 as we know it.
+  bool read_from(const ssl_st* ssl) {
+    bssl::Span<const std::uint8_t> read;
+    bssl::Span<const std::uint8_t> write;
+    if (!TlsSuite::of(ssl, suite) || !bssl::SSL_get_traffic_secrets(ssl, &read, &write))
+      return false;
+    read_secret = text_of(read);
+    write_secret = text_of(write);
+    return true;
+  }
+};
+
 }  // namespace
 
 int keep_ticket(ssl_st* ssl, ssl_session_st* ticket) {
@@ -274,15 +292,12 @@ void TlsEngine::end() {
 // The library reads no further than the record it needs, so behind the handshake it holds nothing;
 // where it did, or with TLS 1.2, everything stays with it.
 void TlsEngine::take_over() {
-  TlsSuite suite;
-  bssl::Span<const std::uint8_t> read_secret;
-  bssl::Span<const std::uint8_t> write_secret;
   if (SSL_version(ssl_) != TLS1_3_VERSION || SSL_has_pending(ssl_) != 0) return;
-  if (!TlsSuite::of(ssl_, suite)) return;
-  if (!bssl::SSL_get_traffic_secrets(ssl_, &read_secret, &write_secret)) return;
+  Traffic traffic;
+  if (!traffic.read_from(ssl_)) return;
   TlsRecordsOwner* const owner = SSL_is_server(ssl_) == 1 ? nullptr : this;
   records_ = std::make_unique<TlsRecords>(
-      blocks_, owner, suite, text_of(read_secret), SSL_get_read_sequence(ssl_));
+      blocks_, owner, traffic.suite, traffic.read_secret, SSL_get_read_sequence(ssl_));
   // A client has nothing left to say: its first request does not wait for a key.
   if (owner != nullptr) begin_writing();
 }
@@ -292,13 +307,10 @@ void TlsEngine::take_over() {
 void TlsEngine::begin_writing() {
   if (records_->writes()) return;
   SSL_write(ssl_, "", 0);
-  TlsSuite suite;
-  bssl::Span<const std::uint8_t> read_secret;
-  bssl::Span<const std::uint8_t> write_secret;
-  const bool known =
-      TlsSuite::of(ssl_, suite) && bssl::SSL_get_traffic_secrets(ssl_, &read_secret, &write_secret);
+  Traffic traffic;
+  const bool known = traffic.read_from(ssl_);
   HEADRACE_ASSERT(known);
-  records_->begin_writing(suite, text_of(write_secret), SSL_get_write_sequence(ssl_));
+  records_->begin_writing(traffic.suite, traffic.write_secret, SSL_get_write_sequence(ssl_));
 }
 
 void TlsEngine::note_records_failure() {
@@ -317,14 +329,11 @@ void TlsEngine::note_records_failure() {
 // Into a record of the key and the number that the library goes by: it knows of no new keys and
 // counts the records that it was shown.
 bool TlsEngine::on_ticket_bytes(std::string_view bytes) {
-  begin_writing();  // what it had to say to this would bear a number of ours
-  TlsSuite suite;
-  bssl::Span<const std::uint8_t> read_secret;
-  bssl::Span<const std::uint8_t> write_secret;
-  const bool known =
-      TlsSuite::of(ssl_, suite) && bssl::SSL_get_traffic_secrets(ssl_, &read_secret, &write_secret);
+  HEADRACE_ASSERT(records_->writes());  // what it says to this would bear a number of ours
+  Traffic traffic;
+  const bool known = traffic.read_from(ssl_);
   HEADRACE_ASSERT(known);
-  TlsKey key(suite, text_of(read_secret), SSL_get_read_sequence(ssl_));
+  TlsKey key(traffic.suite, traffic.read_secret, SSL_get_read_sequence(ssl_));
   const io::Slice record = blocks_.take(bytes.size() + TlsKey::kOverhead);
   std::memcpy(record.data() + TlsKey::kHeaderBytes, bytes.data(), bytes.size());
   key.seal(record.data(), bytes.size(), SSL3_RT_HANDSHAKE);

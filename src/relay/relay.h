@@ -3,8 +3,8 @@
 // Before the commit point it holds everything (at most `hold_bytes`) and looks at every event of a
 // stream to find the first useful one. After it, the unit of a stream is the event: it is passed on
 // in the call that brings its last byte, straight from the receive buffers; the tail of an
-// unfinished event waits. An event above kEventBytes is judged by its front and flows in
-// pieces; a cut inside it can no longer be mended.
+// unfinished event waits. An event above kEventBytes is judged by its front and flows in pieces; a
+// cut inside it can no longer be mended.
 //
 // Towards a client of another dialect the events go through a filter: what it writes for them is
 // held or sent in their place, in the same call. A plain answer is translated whole, by the

@@ -223,8 +223,8 @@ class RecordRing {
     next_tail_ = released_ = seen_tail_ = header->tail.load(std::memory_order_acquire);
   }
 
-  static constexpr std::uint64_t kSlotsAhead =
-      4;  // a request writes two or three, and one may come between
+  // A request writes two or three, and one may come between.
+  static constexpr std::uint64_t kSlotsAhead = 4;
 
   RingHeader* header_ = nullptr;
   Record* records_ = nullptr;
