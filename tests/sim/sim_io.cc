@@ -471,9 +471,8 @@ void SimIo::try_send(Line& line) {
   std::string bytes;
   for (std::size_t i = 0; i < socket.in_flight_slices && bytes.size() < take; ++i) {
     const iovec& segment = socket.segments[i];
-    bytes.append(static_cast<const char*>(segment.iov_base), segment.iov_len);
+    bytes.append(static_cast<const char*>(segment.iov_base), std::min(segment.iov_len, take - bytes.size()));
   }
-  bytes.resize(take);
   const std::size_t written = end.write(bytes);
   HEADRACE_ASSERT(written == take);
   line.taken += take;

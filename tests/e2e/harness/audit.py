@@ -21,11 +21,25 @@ class Audit:
         rotated = sorted(self.path.parent.glob(self.path.name + ".*"), key=lambda path: int(path.suffix[1:]))
         return [self.path, *rotated]
 
+    def inodes(self):
+        """Which file each name stands for, oldest first."""
+        return [(path, path.stat().st_ino) for path in reversed(self.files()) if path.exists()]
+
+    def texts(self):
+        """[(path, text)], oldest first, of files that were not renamed while they were read."""
+        while True:
+            try:
+                before = self.inodes()
+                texts = [(path, path.read_text()) for path, _ in before]
+                if self.inodes() == before:
+                    return texts
+            except FileNotFoundError:
+                pass  # moved by a rotation
+
     def lines(self):
         """Oldest first; a line that is no JSON or has no end is a fault."""
         lines = []
-        for path in reversed(self.files()):
-            text = path.read_text() if path.exists() else ""
+        for path, text in self.texts():
             require(not text or text.endswith("\n"), f"{path} ends within a line")
             lines += [json.loads(line) for line in text.splitlines()]
         return lines
