@@ -47,8 +47,8 @@ bool is_refused_base(const FoundValue& value, Bytes body) {
 
 PlainVerdict judge_plain_answer(Bytes body) {
   enum Key : std::size_t { kError, kObject, kType, kBase, kUsage, kTier, kCount };
-  static constexpr json::Names<kCount> kKeys(
-      {"error", "object", "type", "base_resp", "usage", "service_tier"});
+  static constexpr json::Names kKeys(
+      std::array<Bytes, kCount>{"error", "object", "type", "base_resp", "usage", "service_tier"});
   PlainVerdict verdict;
   SeenUsage& seen = verdict.usage;
   std::array<FoundValue, kCount> found;

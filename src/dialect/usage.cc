@@ -134,7 +134,7 @@ Bytes object_member(Bytes object, Bytes name) {
 // tier that stands beside it.
 template <class Use>
 bool with_usage(Bytes holder, Use use) {
-  static constexpr json::Names<2> kKeys({"usage", "service_tier"});
+  static constexpr json::Names kKeys(std::array<Bytes, 2>{"usage", "service_tier"});
   std::array<FoundValue, 2> found;
   std::array<Node, kUsageNodes> nodes;
   const json::TapedScan result =

@@ -36,6 +36,13 @@ struct NoNotes {
   static void close(std::size_t /*depth*/, const char* /*behind*/) {}
 };
 
+// Where a reader stands, and what it found.
+struct Stop {
+  const char* place;
+  Fault fault;
+  bool saw_non_ascii;
+};
+
 // Over the blanks of documents that are written for readers: their lines are indented.
 [[gnu::noinline]] inline const char* behind_blanks(const char* next, const char* end) {
   while (next != end && is_space(*next)) ++next;
@@ -52,6 +59,13 @@ class Grammar {
         end_(next_ + document.size()),
         blocks_end_(document.size() >= kBlock ? end_ - kBlock + 1 : next_),
         notes_(notes) {}
+
+  // One that begins at `place`, where a value of the outermost level stands.
+  [[gnu::always_inline]] Grammar(Bytes document, const Notes& notes, const char* place)
+      : Grammar(document, notes) {
+    next_ = place;
+    depth_ = 1;
+  }
 
   std::uint32_t offset() const { return static_cast<std::uint32_t>(next_ - begin_); }
   const char* place() const { return next_; }
@@ -183,31 +197,16 @@ class Grammar {
     return false;
   }
 
-  // A reader at the same place that tells others. `go_on` takes its place, when both are at one
-  // depth again.
-  template <class OtherNotes>
-  [[gnu::always_inline]] Grammar<kClosed, OtherNotes> with(const OtherNotes& notes) const {
-    Grammar<kClosed, OtherNotes> other(Bytes(), notes);
-    other.next_ = next_;
-    other.end_ = end_;
-    other.begin_ = begin_;
-    other.blocks_end_ = blocks_end_;
-    other.saw_non_ascii_ = saw_non_ascii_;
-    other.depth_ = depth_;
-    other.closing_ = closing_;
-    return other;
-  }
-  template <class OtherNotes>
-  [[gnu::always_inline]] void go_on(const Grammar<kClosed, OtherNotes>& other) {
-    next_ = other.next_;
-    saw_non_ascii_ = other.saw_non_ascii_;
-    fault_ = other.fault_;
+  Stop stop() const { return {next_, fault_, saw_non_ascii_}; }
+  // Takes the place of a reader of a value that was next here. False: it found a fault.
+  [[gnu::always_inline]] bool go_on(const Stop& other) {
+    next_ = other.place;
+    fault_ = other.fault;
+    if (other.saw_non_ascii) saw_non_ascii_ = true;
+    return fault_ == Fault::none;
   }
 
  private:
-  template <bool, class>
-  friend class Grammar;
-
   // A member's key with its colon, and the blanks around them.
   [[gnu::always_inline]] bool key() {
     bool escaped = false;
@@ -282,7 +281,7 @@ class Grammar {
   const char* blocks_end_;  // where no block may begin any more
   Notes notes_;
   std::size_t depth_ = 0;
-  char closing_ = '\0';                // of the innermost open level
+  char closing_ = '\0';  // of the innermost open level
   Fault fault_ = Fault::none;
   bool saw_non_ascii_ = false;
   std::array<char, kDepth> closings_;  // of those around it; those below depth_

@@ -84,8 +84,9 @@ struct Names {
   }
 
   // The index of `name`, or kCount.
-  std::size_t find(Bytes name) const { return find_by_size(texts.data(), first.data(), next.data(), kCount, name); }
-
+  std::size_t find(Bytes name) const {
+    return find_by_size(texts.data(), first.data(), next.data(), kCount, name);
+  }
 };
 
 // Some names, however they are kept: those that are no `Names` are looked through one by one.

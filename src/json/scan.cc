@@ -47,11 +47,15 @@ class Finder {
     value.type = type_of(*begin);
   }
 
-  // Reads the value of the key that has this index.
-  template <class Reader>
-  [[gnu::always_inline]] bool read(Reader& reader, std::size_t /*index*/) {
-    return reader.value();
+  // The value of this key is written to `tape`.
+  void take_nodes(std::size_t index, std::span<Node> tape) {
+    taped_ = index;
+    tape_ = tape;
   }
+  bool is_taped(std::size_t index) const { return index == taped_; }
+  std::span<Node> tape() const { return tape_; }
+  bool whole() const { return whole_; }
+  void set_whole(bool whole) { whole_ = whole; }
 
   ScanResult duplicate() const { return duplicate_; }
 
@@ -64,41 +68,44 @@ class Finder {
   NameList keys_;
   std::span<FoundValue> found_;
   ScanResult duplicate_;
-};
-
-// One that takes the nodes of a member on the way.
-class TapingFinder : public Finder {
- public:
-  TapingFinder(Bytes document,
-               NameList keys,
-               std::span<FoundValue> found,
-               std::size_t taped,
-               std::span<Node> tape)
-      : Finder(document, keys, found), document_(document), taped_(taped), tape_(tape) {}
-
-  template <class Reader>
-  [[gnu::always_inline]] bool read(Reader& reader, std::size_t index) {
-    if (index != taped_) return reader.value();
-    auto writer = reader.with(TapeNotes(document_, tape_));
-    whole_ = writer.value();
-    // What does not fit the tape must be judged all the same.
-    if (writer.notes().full()) return reader.value();
-    reader.go_on(writer);
-    return whole_;
-  }
-
-  bool whole() const { return whole_; }
-
- private:
-  Bytes document_;
-  std::size_t taped_;
+  std::size_t taped_ = SIZE_MAX;
   std::span<Node> tape_;
-  bool whole_ = false;
+  bool whole_ = false;  // the last value that was to be taped did fit
 };
+
+struct Taping {
+  Stop stop;
+  bool full;
+};
+
+// Writes the value at `place`, a top-level member's, to the tape. A walk of its own, like those
+// below: nothing of its callers is in the way of what it keeps in registers.
+template <bool kClosed>
+[[gnu::noinline]] Taping tape_value(Bytes document, const char* place, std::span<Node> tape) {
+  Grammar<kClosed, TapeNotes> reader(document, TapeNotes(document, tape), place);
+  (void)reader.value();
+  return {reader.stop(), reader.notes().full()};
+}
+
+template <bool kClosed>
+[[gnu::always_inline]] inline bool member_value(Grammar<kClosed, NoNotes>& reader,
+                                                Bytes document,
+                                                Finder& finder,
+                                                std::size_t index) {
+  if (finder.is_taped(index)) {
+    const Taping taping = tape_value<kClosed>(document, reader.place(), finder.tape());
+    finder.set_whole(!taping.full);
+    if (!taping.full) return reader.go_on(taping.stop);
+  }
+  // What does not fit the tape is judged all the same.
+  return reader.value();
+}
 
 // The top-level object. REQUIRES: the reader is at its bracket.
-template <class Reader, class FinderKind>
-[[gnu::always_inline]] inline bool members(Reader& reader, FinderKind& finder) {
+template <bool kClosed>
+[[gnu::always_inline]] inline bool members(Grammar<kClosed, NoNotes>& reader,
+                                           Bytes document,
+                                           Finder& finder) {
   if (!reader.open(true)) return false;
   reader.blanks();
   while (reader.peek() != '}') {
@@ -109,7 +116,7 @@ template <class Reader, class FinderKind>
     const std::size_t index = finder.index_of(key, reader.place(), escaped);
     if (!reader.colon()) return false;
     const char* const begin = reader.place();
-    if (!finder.read(reader, index)) return false;
+    if (!member_value(reader, document, finder, index)) return false;
     if (index != finder.size()) finder.add(index, key, begin, reader.place());
     // A bracket that ends the document too soon is found by asking for it.
     if (reader.at_end()) return reader.fail(Fault::syntax);
@@ -136,8 +143,6 @@ template <class Reader>
           reader.saw_non_ascii()};
 }
 
-// Walks are functions of their own: nothing of their callers is in the way of what they keep in
-// registers.
 template <bool kClosed>
 [[gnu::noinline]] Walked walk(Bytes document) {
   Grammar<kClosed, NoNotes> reader(document, {});
@@ -145,11 +150,11 @@ template <bool kClosed>
 }
 
 // REQUIRES: the first byte that is not blank is a brace.
-template <bool kClosed, class FinderKind>
-[[gnu::noinline]] Walked walk_object(Bytes document, FinderKind& finder) {
+template <bool kClosed>
+[[gnu::noinline]] Walked walk_object(Bytes document, Finder& finder) {
   Grammar<kClosed, NoNotes> reader(document, {});
   reader.blanks();
-  return walked(reader, members(reader, finder) && reader.nothing_follows());
+  return walked(reader, members(reader, document, finder) && reader.nothing_follows());
 }
 
 // The first element of the rest of an array, or nothing. REQUIRES: the rest ends in a bracket.
@@ -176,8 +181,7 @@ ScanResult judge(Bytes document, Utf8 utf8) {
   return judged(document, walked, utf8);
 }
 
-template <class FinderKind>
-ScanResult scan(Bytes document, FinderKind& finder, Utf8 utf8) {
+ScanResult scan(Bytes document, Finder& finder, Utf8 utf8) {
   HEADRACE_ASSERT(document.size() < UINT32_MAX);
   std::uint32_t top = 0;
   while (top < document.size() && is_space(document[top])) ++top;
@@ -215,7 +219,8 @@ TapedScan scan_object_taping(Bytes document,
                              std::size_t taped,
                              std::span<Node> tape,
                              Utf8 utf8) {
-  TapingFinder finder(document, keys, found, taped, tape);
+  Finder finder(document, keys, found);
+  finder.take_nodes(taped, tape);
   TapedScan result;
   result.scan = scan(document, finder, utf8);
   result.taped = finder.whole();

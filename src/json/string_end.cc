@@ -132,9 +132,7 @@ template <class Steps>
 
 }  // namespace
 
-JudgedString judge_string(const char* text,
- [[maybe_unused]] const char* begin,
- const char* end) {
+JudgedString judge_string(const char* text, [[maybe_unused]] const char* begin, const char* end) {
 #ifdef __SSE2__
   if (end - begin >= static_cast<std::ptrdiff_t>(kBlock)) return judge(Blocks(text, end), end);
 #endif

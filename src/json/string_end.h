@@ -24,25 +24,37 @@ inline constexpr std::size_t kBlock = 16;
 }
 #endif
 
+#ifdef __SSE2__
+// One bit for each byte of the block that is special, or above ASCII.
+[[gnu::always_inline]] inline unsigned not_plain_ascii(const char* place) {
+  // With their second bit turned, the quote and the control bytes are those not above the blank;
+  // bytes above ASCII are negative.
+  const __m128i block = block_at(place);
+  const __m128i turned = _mm_xor_si128(block, _mm_set1_epi8(2));
+  const __m128i plain = _mm_andnot_si128(_mm_cmpeq_epi8(block, _mm_set1_epi8('\\')),
+                                         _mm_cmpgt_epi8(turned, _mm_set1_epi8(' ')));
+  return static_cast<unsigned>(_mm_movemask_epi8(plain)) ^ 0xFFFF;
+}
+#endif
+
 // Goes on from `text` in a string while all is plain ASCII and blocks are left (`blocks_end`: where
 // none may begin any more). True when it is at the closing quote; else the rest is to be judged.
 [[gnu::always_inline]] inline bool to_plain_end([[maybe_unused]] const char*& text,
                                                 [[maybe_unused]] const char* blocks_end) {
 #ifdef __SSE2__
-  for (; text < blocks_end; text += kBlock) {
-    // With their second bit turned, the quote and the control bytes are those not above the blank;
-    // bytes above ASCII are negative.
-    const __m128i block = block_at(text);
-    const __m128i turned = _mm_xor_si128(block, _mm_set1_epi8(2));
-    const __m128i special = _mm_or_si128(_mm_cmplt_epi8(turned, _mm_set1_epi8(' ' + 1)),
-                                         _mm_cmpeq_epi8(block, _mm_set1_epi8('\\')));
-    const auto mask = static_cast<unsigned>(_mm_movemask_epi8(special));
-    if (mask == 0) continue;
-    text += static_cast<unsigned>(std::countr_zero(mask));
-    return *text == '"';
+  if (text >= blocks_end) return false;
+  // The first block by itself: most strings end in it.
+  unsigned mask = not_plain_ascii(text);
+  while (mask == 0) {
+    text += kBlock;
+    if (text >= blocks_end) return false;
+    mask = not_plain_ascii(text);
   }
-#endif
+  text += std::countr_zero(mask);
+  return *text == '"';
+#else
   return false;
+#endif
 }
 
 struct JudgedString {

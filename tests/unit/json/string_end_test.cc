@@ -1,6 +1,6 @@
-// Goal: a string's end is found wherever it stands, and so is the byte that spoils it. Method: every
-// special byte at every place of strings of many sizes, in documents with every number of bytes
-// behind them, against a judge that goes byte by byte.
+// Goal: a string's end is found wherever it stands, and so is the byte that spoils it. Method:
+// every special byte at every place of strings of many sizes, in documents with every number of
+// bytes behind them, against a judge that goes byte by byte.
 #include "json/string_end.h"
 
 #include <doctest/doctest.h>
@@ -65,8 +65,7 @@ void check_plain(const std::string& text) {
   CAPTURE(text);
   const Placed placed(text);
   const char* at = placed.begin();
-  const char* const blocks_end =
-      text.size() >= kBlock ? placed.end() - kBlock + 1 : placed.begin();
+  const char* const blocks_end = text.size() >= kBlock ? placed.end() - kBlock + 1 : placed.begin();
   const bool found = to_plain_end(at, blocks_end);
   const auto passed = static_cast<std::size_t>(at - placed.begin());
   REQUIRE(passed <= text.size());
@@ -94,7 +93,8 @@ TEST_CASE("a string ends at its quote, whatever stands before and behind it") {
 
 TEST_CASE("the byte that spoils a string is found at every place") {
   using std::string_literals::operator""s;
-  for (const std::string& part : {"\x01"s, "\n"s, "\0"s, "\x1F"s, "\\x"s, "\\u12g4"s, "\\u"s, "\\"s}) {
+  for (const std::string& part :
+       {"\x01"s, "\n"s, "\0"s, "\x1F"s, "\\x"s, "\\u12g4"s, "\\u"s, "\\"s}) {
     for (std::size_t size = 0; size < 40; ++size) {
       for (std::size_t at = 0; at <= size; ++at) {
         std::string text(size, 'a');

@@ -158,7 +158,7 @@ TEST_CASE("a count is a number of digits alone that is not too large") {
 
 struct Taped {
   explicit Taped(Bytes document, std::size_t room = 16, Utf8 utf8 = Utf8::check) : nodes(room) {
-    static constexpr Names<2> kKeys({"a", "usage"});
+    static constexpr Names kKeys(std::array<Bytes, 2>{"a", "usage"});
     scan = scan_object_taping(document, kKeys, found, 1, nodes, utf8);
     plain = scan_object(document, kKeys, plain_found, utf8);
     CHECK(scan.scan.fault == plain.fault);
