@@ -34,7 +34,7 @@ Bytes leading_object(Bytes text) {
 api::Usage read_usage(api::Family provider, Bytes object) {
   std::array<json::Node, kUsageNodes> nodes;
   if (object.empty() || !json::write_tape(object, nodes, json::Utf8::trust).ok()) return {};
-  const json::Value usage(object.data(), nodes.data());
+  const json::Value usage(&object.front(), nodes.data());
   if (provider == api::Family::openai) return read_openai_usage(usage);
   AnthropicCounts counts;
   counts.read(usage);

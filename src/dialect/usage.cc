@@ -142,7 +142,7 @@ bool with_usage(Bytes holder, Use use) {
   const auto& [usage, tier] = found;
   const bool readable = result.scan.ok() || result.scan.fault == json::Fault::duplicate_key;
   if (!readable || usage.type != Type::object || !result.taped) return false;
-  use(Value(holder.data(), nodes.data()), text_of(tier, holder));
+  use(Value(&holder.front(), nodes.data()), text_of(tier, holder));
   return true;
 }
 

@@ -148,36 +148,12 @@ class Grammar {
     while (true) {
       bool opened = false;
       if (!scalar_or_open(opened)) return false;
-      if (opened) {
-        if (closing_ == '}' && peek() == '"') {
-          if (!key()) return false;
-          continue;
-        }
-        blanks();  // it may be empty
-        if (peek() != closing_) {
-          if (closing_ == '}' && !key()) return false;
-          continue;
-        }
-      } else if (depth_ == floor) {
-        return true;
-      }
-      // Behind a value: through the ends of levels to the next one.
-      while (peek() != ',') {
-        blanks();
-        if (peek() != closing_) {
-          if (peek() == ',') break;
-          return fail(Fault::syntax);
-        }
-        close();
+      Next next = opened ? first_inside() : Next::none;
+      if (next == Next::none) {
         if (depth_ == floor) return true;
-        if (next_ == end_) return fail(Fault::syntax);
+        next = behind_value(floor);
       }
-      ++next_;
-      if (closing_ == '}') {
-        if (!key()) return false;
-      } else {
-        blanks();
-      }
+      if (next != Next::value) return next == Next::none;
     }
   }
 
@@ -207,6 +183,37 @@ class Grammar {
   }
 
  private:
+  enum class Next : std::uint8_t { value, none, fault };
+
+  // Behind an opening bracket: to the first value, if there is one.
+  [[gnu::always_inline]] Next first_inside() {
+    if (closing_ == '}' && peek() == '"') return key() ? Next::value : Next::fault;
+    blanks();
+    if (peek() == closing_) return Next::none;
+    return closing_ != '}' || key() ? Next::value : Next::fault;
+  }
+
+  // Behind a value: through the ends of levels to the next one, or to none above `floor`.
+  [[gnu::always_inline]] Next behind_value(std::size_t floor) {
+    while (peek() != ',') {
+      blanks();
+      if (peek() == ',') break;
+      if (peek() != closing_) return fault_at_place();
+      close();
+      if (depth_ == floor) return Next::none;
+      if (next_ == end_) return fault_at_place();
+    }
+    ++next_;
+    if (closing_ == '}') return key() ? Next::value : Next::fault;
+    blanks();
+    return Next::value;
+  }
+
+  [[gnu::always_inline]] Next fault_at_place() {
+    fault_ = Fault::syntax;
+    return Next::fault;
+  }
+
   // A member's key with its colon, and the blanks around them.
   [[gnu::always_inline]] bool key() {
     bool escaped = false;

@@ -18,8 +18,12 @@ namespace headrace::json {
 
 using base::Bytes;
 
-// Texts of one size, in words: names are short, and a call costs more than comparing them.
-inline bool same_bytes(const char* left, const char* right, std::size_t size) {
+// In words: names are short, and a call costs more than comparing them.
+// REQUIRES: they are of one size.
+inline bool same_bytes(Bytes left_text, Bytes right_text) {
+  const char* const left = left_text.data();
+  const char* const right = right_text.data();
+  const std::size_t size = left_text.size();
   const auto differ = [left, right]<class Word>(std::size_t at, Word) {
     Word one;
     Word other;
@@ -45,7 +49,7 @@ inline bool same_bytes(const char* left, const char* right, std::size_t size) {
 }
 
 inline bool same_name(Bytes left, Bytes right) {
-  return left.size() == right.size() && same_bytes(left.data(), right.data(), left.size());
+  return left.size() == right.size() && same_bytes(left, right);
 }
 
 inline constexpr std::size_t kNameSizes = 32;  // names are shorter
@@ -60,7 +64,7 @@ inline std::size_t find_by_size(const Bytes* texts,
                                 Bytes name) {
   if (name.size() >= kNameSizes) return count;
   for (std::uint8_t i = first[name.size()]; i != kNoName; i = next[i]) {
-    if (same_bytes(texts[i].data(), name.data(), name.size())) return i;
+    if (same_bytes(name, texts[i])) return i;
   }
   return count;
 }
