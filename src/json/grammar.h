@@ -52,17 +52,18 @@ struct Stop {
 template <bool kClosed, class Notes>
 class Grammar {
  public:
+  // The notes are made of what follows the document.
   // REQUIRES: kClosed only where ends_in_bracket(document).
-  [[gnu::always_inline]] Grammar(Bytes document, const Notes& notes)
+  template <class... ForNotes>
+  [[gnu::always_inline]] explicit Grammar(Bytes document, ForNotes... for_notes)
       : next_(document.data()),
         begin_(next_),
         end_(next_ + document.size()),
         blocks_end_(document.size() >= kBlock ? end_ - kBlock + 1 : next_),
-        notes_(notes) {}
+        notes_(for_notes...) {}
 
-  // One that begins at `place`, where a value of the outermost level stands.
-  [[gnu::always_inline]] Grammar(Bytes document, const Notes& notes, const char* place)
-      : Grammar(document, notes) {
+  // Starts at `place`, where a value of the outermost level stands.
+  [[gnu::always_inline]] void start_inside(const char* place) {
     next_ = place;
     depth_ = 1;
   }

@@ -82,7 +82,8 @@ struct Taping {
 // below: nothing of its callers is in the way of what it keeps in registers.
 template <bool kClosed>
 [[gnu::noinline]] Taping tape_value(Bytes document, const char* place, std::span<Node> tape) {
-  Grammar<kClosed, TapeNotes> reader(document, TapeNotes(document, tape), place);
+  Grammar<kClosed, TapeNotes> reader(document, document, tape);
+  reader.start_inside(place);
   (void)reader.value();
   return {reader.stop(), reader.notes().full()};
 }
@@ -145,21 +146,21 @@ template <class Reader>
 
 template <bool kClosed>
 [[gnu::noinline]] Walked walk(Bytes document) {
-  Grammar<kClosed, NoNotes> reader(document, {});
+  Grammar<kClosed, NoNotes> reader(document);
   return walked(reader, reader.document());
 }
 
 // REQUIRES: the first byte that is not blank is a brace.
 template <bool kClosed>
 [[gnu::noinline]] Walked walk_object(Bytes document, Finder& finder) {
-  Grammar<kClosed, NoNotes> reader(document, {});
+  Grammar<kClosed, NoNotes> reader(document);
   reader.blanks();
   return walked(reader, members(reader, document, finder) && reader.nothing_follows());
 }
 
 // The first element of the rest of an array, or nothing. REQUIRES: the rest ends in a bracket.
 Bytes next_element(Bytes rest) {
-  Grammar<true, NoNotes> reader(rest, {});
+  Grammar<true, NoNotes> reader(rest);
   reader.blanks();
   if (reader.peek() == ',') {
     reader.step();

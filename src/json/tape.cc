@@ -18,7 +18,7 @@ struct Written {
 // Its own function: nothing of its callers is in the way of what it keeps in registers.
 template <bool kClosed>
 [[gnu::noinline]] Written write(Bytes document, std::span<Node> tape) {
-  Grammar<kClosed, TapeNotes> reader(document, TapeNotes(document, tape));
+  Grammar<kClosed, TapeNotes> reader(document, document, tape);
   Written written;
   TapeResult& result = written.result;
   if (!reader.document()) result.scan = {reader.fault(), reader.offset()};
