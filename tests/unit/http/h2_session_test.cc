@@ -265,8 +265,9 @@ TEST_CASE("a warm worker serves requests without the heap") {
         "POST /v1/chat/completions HTTP/1.1\r\nhost: api.example\r\ncontent-type: "
         "application/json\r\nauthorization: Bearer key\r\n\r\n";
     http::H2FieldList fields;
-    REQUIRE(fields.read_request(kHead, "http") == kHead.size());
-    REQUIRE(client.session.request(client.stream, fields, false));
+    io::Slice head = blocks.copy_of(kHead);
+    REQUIRE(fields.read_request({head.data(), head.size()}, "http") == kHead.size());
+    REQUIRE(client.session.request(client.stream, fields, std::move(head), false));
     client.session.write(client.stream, blocks.copy_of("{\"model\":\"m\"}"));
     client.session.finish(client.stream);
     pass_on(client.session, server.session, wire);
