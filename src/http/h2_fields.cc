@@ -78,18 +78,20 @@ struct Line {
   char* behind = nullptr;  // null: it is no field line
 };
 
-// Makes a name lower case up to its colon, and returns where that is; `end` when there is none.
-char* lower_name(char* at, char* end) {
+// Makes a name lower case up to its colon, and returns where that is; `line_end` when the line has
+// none. Sixteen bytes at a time may reach beyond the line, up to `end`.
+char* lower_name(char* at, char* line_end, [[maybe_unused]] const char* end) {
 #if defined(__SSE2__)
   for (; end - at >= 16; at += 16) {
     const __m128i bytes = scan::load(at);
-    const unsigned upper = scan::mask_of(scan::between(bytes, 'A', 'Z'));
     const unsigned colons = scan::mask_of(scan::equal(bytes, ':'));
-    if (upper != 0) break;
-    if (colons != 0) return at + std::countr_zero(colons);
+    const unsigned before_colon = colons == 0 ? 0xffffu : (colons & (0u - colons)) - 1;
+    if ((scan::mask_of(scan::between(bytes, 'A', 'Z')) & before_colon) != 0) break;
+    if (colons != 0) return std::min(at + std::countr_zero(colons), line_end);
+    if (line_end - at <= 16) return line_end;
   }
 #endif
-  for (; at != end && *at != ':'; ++at) *at = base::lower(*at);
+  for (; at != line_end && *at != ':'; ++at) *at = base::lower(*at);
   return at;
 }
 
@@ -99,7 +101,7 @@ Line cut_line(char* text, char* end) {
   if (newline == nullptr || newline == text || newline[-1] != '\r') return {};
   char* const line_end = newline - 1;
   if (text == line_end) return {{}, {}, newline + 1};
-  char* const colon = lower_name(text, line_end);
+  char* const colon = lower_name(text, line_end, end);
   if (colon == line_end || colon == text) return {};
   return {{text, colon}, base::trim_blanks({colon + 1, line_end}), newline + 1};
 }
