@@ -1,6 +1,6 @@
-// TlsRehearsal: a record of TLS that a worker seals and opens for nobody while it polls. Between two
-// events of a slow stream its ciphers leave the caches, and to fetch them again takes several times
-// what the record does (docs/benchmarks.md). The key is its own, and no secret. One thread.
+// TlsRehearsal: a record of TLS that a worker seals and opens for nobody while it polls. Between
+// two events of a slow stream its ciphers leave the caches, and to fetch them again takes several
+// times what the record does (docs/benchmarks.md). The key is its own, and no secret. One thread.
 #pragma once
 
 #include <cstdint>
