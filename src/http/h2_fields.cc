@@ -141,7 +141,7 @@ bool H2FieldList::lines(std::span<char> text) {
   char* const end = next + text.size();
   while (next != end) {
     const Line line = cut_line(next, end);
-    if (line.name.empty() || full()) return false;
+    if (line.behind == nullptr || line.name.empty() || full()) return false;
     field(line.name, line.value);
     next = line.behind;
   }
