@@ -8,6 +8,7 @@
 #include "base/assert.h"
 #include "base/limits.h"
 #include "net/tls_client.h"
+#include "net/tls_expiry.h"
 #include "net/tls_files.h"
 #include "net/tls_trust.h"
 
@@ -101,9 +102,11 @@ std::string TlsServer::ask_clients(const std::string& client_ca_file) {
   if (trust == nullptr) return fault;
   for (SSL_CTX* each : settings_) {
     SSL_CTX_set1_verify_cert_store(each, trust->store());
-    // A ticket stands for the certificate, which is not looked at again: not for long.
+    // A ticket stands for the certificate, which is not looked at again: not for long, and no
+    // longer than it is good.
     SSL_CTX_set_timeout(each, kTicketSeconds);
     SSL_CTX_set_session_psk_dhe_timeout(each, kTicketSeconds);
+    end_sessions_with_certificates(each);
     SSL_CTX_set_verify(each, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
   }
   return {};
