@@ -28,8 +28,8 @@ std::int64_t seconds_of_chain(X509_STORE_CTX* checked, const ASN1_TIME* begin) {
 // its time sets the bound for renewals too: each of them gets what is left.
 int verify(X509_STORE_CTX* checked, void*) {
   if (X509_verify_cert(checked) != 1) return 0;
-  auto* ssl = static_cast<SSL*>(
-      X509_STORE_CTX_get_ex_data(checked, SSL_get_ex_data_X509_STORE_CTX_idx()));
+  auto* ssl =
+      static_cast<SSL*>(X509_STORE_CTX_get_ex_data(checked, SSL_get_ex_data_X509_STORE_CTX_idx()));
   SSL_SESSION* session = SSL_get_session(ssl);
   HEADRACE_ASSERT(session != nullptr);
   const bssl::UniquePtr<ASN1_TIME> begin(

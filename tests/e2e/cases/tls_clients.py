@@ -218,7 +218,7 @@ def ends(scene):
         require(end.how in ("reset", "cut"), f"a cut answer ends by {end.how}")
 
 
-@case("the second connection of a client resumes the first")
+@case("the second connection of a client resumes the first, until a reload")
 def resumption(scene):
     certificates, gateway, _ = pair(scene, workers=2)
     terms = certificates.client()
@@ -230,6 +230,18 @@ def resumption(scene):
         require(again.socket.session_reused, "the session is resumed")
         wire = again
     handshakes(gateway, full=1, resumed=3)
+    gateway.hang_up()
+    gateway.wait_line("reloaded ")
+
+    def full():
+        """Workers take the new terms a moment after the line; then there is no way back to the old keys."""
+        nonlocal wire
+        wire = client(scene, gateway, terms, session=wire.socket.session)
+        equal(wire.send(words.chat_request()).read_answer().status, 200, "the status behind a reload")
+        return not wire.socket.session_reused
+
+    until(full, "a full handshake")
+    handshakes(gateway, full=2)
 
 
 @case("a client with a certificate resumes in both versions of TLS, on a ticket that is good for an hour")

@@ -96,8 +96,9 @@ TEST_CASE("a client whose certificate expired since its first handshake is refus
 TEST_CASE("the authority that expires first ends a session, though the certificate is good") {
   CertificateHouse house;
   house.write("good", CertificatePlan{});
-  const Issued between = issue(
-      {.subject = "headrace between", .is_authority = true, .ends = 10 * kMinute}, &house.authority);
+  const Issued between =
+      issue({.subject = "headrace between", .is_authority = true, .ends = 10 * kMinute},
+            &house.authority);
   house.write("me", {.usage = "clientAuth"}, &between, between.pem());
   Party party(house, "good", kTls13);
   CHECK_FALSE(party.resumes());
