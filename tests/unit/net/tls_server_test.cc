@@ -6,6 +6,7 @@
 #include <openssl/ssl.h>
 
 #include "tls_pair.h"
+#include "tls_text.h"
 
 namespace headrace::net::test {
 
@@ -85,7 +86,7 @@ TEST_CASE("a ticket is good for the authorities that its client was held against
     REQUIRE(SSL_CTX_set_tlsext_ticket_keys(server->settings(), keys.data(), keys.size()) == 1);
     Wire wire(*client, *server, &tickets);
     REQUIRE(wire.shake_hands());
-    REQUIRE(wire.server.write("x"));  // tickets leave with the first bytes
+    REQUIRE(headrace_test::write_text(wire.server, "x"));  // tickets leave with the first bytes
     wire.exchange();
     CHECK(wire.read(wire.client) == "x");
     return wire.server.resumed();
@@ -107,7 +108,7 @@ TEST_CASE("new terms have new ticket keys: the next connection is a full handsha
     Wire wire(*client, *server, &tickets);
     REQUIRE(wire.shake_hands());
     CHECK_FALSE(wire.server.resumed());
-    REQUIRE(wire.server.write("x"));
+    REQUIRE(headrace_test::write_text(wire.server, "x"));
     wire.exchange();
     CHECK(wire.read(wire.client) == "x");
     CHECK(tickets.count() != 0);
