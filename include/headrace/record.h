@@ -108,7 +108,7 @@ struct Record {
   std::uint32_t bytes_in = 0;                         // request body, as the client sent it
   std::uint32_t bytes_out = 0;                        // answer body, without chunk framing
   std::uint32_t overhead_ns = kNoDuration;  // first byte read to last byte sent, minus waiting
-  std::uint32_t cancel_ns = kNoDuration;    // client seen gone to last attempt cancelled
+  std::uint32_t cancel_ns = kNoDuration;    // client seen gone to last attempt's cancel queued
 
   // -- what. Ids index the dictionary of `epoch`.
   std::uint32_t target = kNoId;

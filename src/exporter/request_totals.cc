@@ -254,7 +254,8 @@ void RequestTotals::render_times(Exposition& out, const Names& names) const {
   out.histogram(Labels("phase", "request"), overhead_, kOverheadBounds);
   out.family("headrace_cancel_propagation_seconds",
              MetricType::histogram,
-             "From seeing a client gone to its last attempt cancelled.");
+             "From the loop turn that saw a client gone to its last attempt's RST_STREAM or close "
+             "queued; the kernel gets that behind the turn and what was queued before.");
   out.histogram({}, cancel_, kOverheadBounds);
 }
 

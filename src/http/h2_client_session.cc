@@ -20,11 +20,15 @@ std::size_t H2ClientSession::room() const {
   return most() > streams_ ? most() - streams_ : 0;
 }
 
-bool H2ClientSession::request(H2Stream& stream, const H2FieldList& fields, bool ends) {
+bool H2ClientSession::request(H2Stream& stream,
+                              const H2FieldList& fields,
+                              io::Slice head,
+                              bool ends) {
   const nghttp2_data_provider body = body_of_stream();
   const std::int32_t id = nghttp2_submit_request(
       session_, nullptr, fields.data(), fields.size(), ends ? nullptr : &body, &stream);
   if (id <= 0) return false;
+  keep_head(std::move(head));
   open(stream, id);
   stream.out_finished = stream.out_framed = ends;
   ++streams_;

@@ -27,9 +27,12 @@ class H2ClientSession final : public H2Session {
  public:
   H2ClientSession(H2Memory& memory, io::BlockPool& blocks, H2ClientOwner& owner);
 
-  // Sends a request; with `ends` it has no body. False: the connection takes no more of them.
-  // REQUIRES: room() is not 0.
-  [[nodiscard]] bool request(H2Stream& stream, const H2FieldList& fields, bool ends);
+  // Sends a request; with `ends` it has no body. `head` is what `fields` are views of. False: the
+  // connection takes no more of them. REQUIRES: room() is not 0.
+  [[nodiscard]] bool request(H2Stream& stream,
+                             const H2FieldList& fields,
+                             io::Slice head,
+                             bool ends);
   // How many may run at once, as far as is known.
   std::size_t most() const;
   // How many requests may be sent now.

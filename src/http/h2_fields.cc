@@ -1,8 +1,11 @@
 #include "http/h2_fields.h"
 
 #include <algorithm>
+#include <bit>
+#include <cstring>
 
 #include "base/assert.h"
+#include "http/h1_scan.h"
 
 namespace headrace::http {
 namespace {
@@ -58,12 +61,49 @@ constexpr std::array<std::uint8_t, kLongest + 2> kBegins = [] {
   return begins;
 }();
 
+// REQUIRES: lower case.
 Kind kind_of(Bytes name) {
   if (name.size() > kLongest) return Kind::usual;
   for (std::size_t i = kBegins[name.size()]; i < kBegins[name.size() + 1]; ++i) {
-    if (base::equals_lowered(name, kKnown[i].name)) return kKnown[i].kind;
+    const Bytes known = kKnown[i].name;
+    if (name.front() == known.front() && name == known) return kKnown[i].kind;
   }
   return Kind::usual;
+}
+
+// One line of a head, and what stands behind it.
+struct Line {
+  Bytes name;
+  Bytes value;
+  char* behind = nullptr;  // null: it is no field line
+};
+
+// Makes a name lower case up to its colon, and returns where that is; `line_end` when the line has
+// none. Sixteen bytes at a time may reach beyond the line, up to `end`.
+char* lower_name(char* at, char* line_end, [[maybe_unused]] const char* end) {
+#if defined(__SSE2__)
+  for (; end - at >= 16; at += 16) {
+    const __m128i bytes = scan::load(at);
+    const unsigned colons = scan::mask_of(scan::equal(bytes, ':'));
+    const unsigned before_colon = colons == 0 ? 0xffffu : (colons & (0u - colons)) - 1;
+    if ((scan::mask_of(scan::between(bytes, 'A', 'Z')) & before_colon) != 0) break;
+    if (colons != 0) return std::min(at + std::countr_zero(colons), line_end);
+    if (line_end - at <= 16) return line_end;
+  }
+#endif
+  for (; at != line_end && *at != ':'; ++at) *at = base::lower(*at);
+  return at;
+}
+
+// The line that `text` begins with. The empty line has neither name nor value.
+Line cut_line(char* text, char* end) {
+  auto* newline = static_cast<char*>(std::memchr(text, '\n', static_cast<std::size_t>(end - text)));
+  if (newline == nullptr || newline == text || newline[-1] != '\r') return {};
+  char* const line_end = newline - 1;
+  if (text == line_end) return {{}, {}, newline + 1};
+  char* const colon = lower_name(text, line_end, end);
+  if (colon == line_end || colon == text) return {};
+  return {{text, colon}, base::trim_blanks({colon + 1, line_end}), newline + 1};
 }
 
 std::uint8_t* bytes_of(Bytes text) {
@@ -81,75 +121,64 @@ void H2FieldList::put(Bytes name, Bytes value, std::uint8_t flags) {
                        .flags = flags};
 }
 
+// Left out when it belongs to a connection.
 void H2FieldList::field(Bytes name, Bytes value) {
   const Kind kind = kind_of(name);
   if (kind == Kind::left_out) return;
   const bool indexed = kind == Kind::usual || (kind == Kind::once && teaches_);
-  put(name, value, indexed ? NGHTTP2_NV_FLAG_NONE : NGHTTP2_NV_FLAG_NO_INDEX);
+  put(name, value, indexed ? kLiesStill : kLiesStill | NGHTTP2_NV_FLAG_NO_INDEX);
 }
 
 void H2FieldList::status(std::uint16_t code) {
   status_ = {static_cast<char>('0' + code / 100 % 10),
              static_cast<char>('0' + code / 10 % 10),
              static_cast<char>('0' + code % 10)};
-  put(":status", {status_.data(), status_.size()});
+  put(":status", {status_.data(), status_.size()}, NGHTTP2_NV_FLAG_NO_COPY_NAME);
 }
 
-// Cuts one line off the front of `text`.
-bool H2FieldList::line(Bytes& text, Bytes& name, Bytes& value) {
-  const std::size_t end = text.find('\n');
-  if (end == Bytes::npos || end == 0 || text[end - 1] != '\r') return false;
-  const Bytes whole = text.substr(0, end - 1);
-  text.remove_prefix(end + 1);
-  const std::size_t colon = whole.find(':');
-  if (colon == Bytes::npos) {
-    name = {};
-    value = whole;
-    return true;
-  }
-  name = whole.substr(0, colon);
-  value = base::trim_blanks(whole.substr(colon + 1));
-  return true;
-}
-
-bool H2FieldList::lines(Bytes text) {
-  Bytes name;
-  Bytes value;
-  while (!text.empty()) {
-    if (!line(text, name, value) || name.empty() || full()) return false;
-    field(name, value);
+bool H2FieldList::lines(std::span<char> text) {
+  char* next = text.data();
+  char* const end = next + text.size();
+  while (next != end) {
+    const Line line = cut_line(next, end);
+    if (line.behind == nullptr || line.name.empty() || full()) return false;
+    field(line.name, line.value);
+    next = line.behind;
   }
   return true;
 }
 
-std::size_t H2FieldList::read_request(Bytes text, Bytes scheme) {
-  const std::size_t whole = text.size();
-  const std::size_t method_end = text.find(' ');
+std::size_t H2FieldList::read_request(std::span<char> text, Bytes scheme) {
+  const Bytes whole(text.data(), text.size());
+  const std::size_t line_end = whole.find("\r\n");
+  if (line_end == Bytes::npos) return 0;
+  const Bytes first = whole.substr(0, line_end);
+  const std::size_t method_end = first.find(' ');
   if (method_end == Bytes::npos) return 0;
-  const std::size_t target_end = text.find(' ', method_end + 1);
-  const std::size_t line_end = text.find("\r\n");
-  if (line_end == Bytes::npos || target_end == Bytes::npos || target_end > line_end) return 0;
-  put(":method", text.substr(0, method_end));
+  const std::size_t target_end = first.find(' ', method_end + 1);
+  if (target_end == Bytes::npos) return 0;
+  put(":method", first.substr(0, method_end));
   put(":scheme", scheme);
-  put(":path", text.substr(method_end + 1, target_end - method_end - 1));
+  put(":path", first.substr(method_end + 1, target_end - method_end - 1));
   // Pseudo fields come first; which authority it is stands somewhere behind.
-  const std::size_t authority = count_;
+  nghttp2_nv& authority = fields_[count_];
   put(":authority", {});
-  text.remove_prefix(line_end + 2);
-  Bytes name;
-  Bytes value;
+  char* next = text.data() + line_end + 2;
+  char* const end = text.data() + text.size();
   for (;;) {
-    if (!line(text, name, value)) return 0;
-    if (name.empty() && value.empty()) break;
-    if (name.empty() || full()) return 0;
-    if (base::equals_lowered(name, "host")) {
-      fields_[authority].value = bytes_of(value);
-      fields_[authority].valuelen = value.size();
+    const Line line = cut_line(next, end);
+    if (line.behind == nullptr) return 0;
+    next = line.behind;
+    if (line.name.empty()) break;
+    if (full()) return 0;
+    if (line.name == "host") {
+      authority.value = bytes_of(line.value);
+      authority.valuelen = line.value.size();
     } else {
-      field(name, value);
+      field(line.name, line.value);
     }
   }
-  return fields_[authority].valuelen == 0 ? 0 : whole - text.size();
+  return authority.valuelen == 0 ? 0 : static_cast<std::size_t>(next - text.data());
 }
 
 }  // namespace headrace::http

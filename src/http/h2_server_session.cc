@@ -32,7 +32,7 @@ bool H2ServerSession::answer(H2Stream& stream, std::uint16_t status, Bytes lines
   H2FieldList fields;
   if (answers_++ % kTeachEvery == 0) fields.teach();
   fields.status(status);
-  if (!fields.lines(lines)) return false;
+  if (!fields.lines(keep_head_copy(lines))) return false;
   const nghttp2_data_provider body = body_of_stream();
   const int submitted = nghttp2_submit_response(
       session_, stream.id, fields.data(), fields.size(), ends ? nullptr : &body);

@@ -14,6 +14,7 @@ namespace limits = base::limits;
 namespace {
 
 constexpr std::size_t kFrameHead = 9;
+constexpr std::size_t kHeadsBlock = 4096;  // heads of answers that are submitted in one turn
 // Of the bytes behind a piece two stay with it (a CRLF fits), the rest is room before the next.
 constexpr std::size_t kKeptBehind = 2;
 
@@ -208,6 +209,7 @@ void H2Session::produce(io::SliceQueue& out, std::size_t room) {
     if (size <= 0) break;
     put_copy({reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size)});
   }
+  if (!broken_ && nghttp2_session_get_outbound_queue_size(session_) == 0) heads_.clear();
   if (std::exchange(farewell_due_, false)) {
     const auto last = static_cast<std::uint32_t>(nghttp2_session_get_last_proc_stream_id(session_));
     const auto code = static_cast<std::uint32_t>(farewell_);
@@ -219,6 +221,21 @@ void H2Session::produce(io::SliceQueue& out, std::size_t room) {
     put_copy({frame.data(), frame.size()});
   }
   output_ = nullptr;
+}
+
+// Behind the last one where there is room.
+std::span<char> H2Session::keep_head_copy(Bytes text) {
+  if (text.empty()) return {};
+  if (heads_.empty() || heads_.back().tailroom() < text.size()) {
+    io::Slice block = blocks_.take(std::max(text.size(), kHeadsBlock));
+    base::write_bytes(block.data(), text);
+    block.grow_back(text.size());
+    heads_.push(std::move(block), false);
+  } else {
+    base::write_bytes(heads_.back().data() + heads_.back().size(), text);
+    heads_.extend_back(text.size());
+  }
+  return {heads_.back().data() + heads_.back().size() - text.size(), text.size()};
 }
 
 void H2Session::put_copy(Bytes bytes) {

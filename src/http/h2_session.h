@@ -23,6 +23,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "base/time.h"
 #include "http/h2_counts.h"
@@ -141,6 +142,9 @@ class H2Session {
   // nghttp2 closed a stream, known or not.
   virtual void on_stream_gone() {}
 
+  // Text of a head that is being submitted: nghttp2 reads it where it lies, until it is framed.
+  void keep_head(io::Slice text) { heads_.push(std::move(text), false); }
+  [[nodiscard]] std::span<char> keep_head_copy(Bytes text);
   H2Stream* find(std::int32_t id) const;
   void bind(std::int32_t id, H2Stream* stream);
   void open(H2Stream& stream, std::int32_t id);
@@ -177,6 +181,7 @@ class H2Session {
   io::Slice* input_ = nullptr;        // the slice that receive() works on
   char* free_from_ = nullptr;         // bytes of it before this are somebody's
   Pending pending_;                   // a piece that waits for what stands behind it
+  io::SliceQueue heads_;              // that may not be framed yet
   io::SliceQueue* output_ = nullptr;  // of the produce() on the stack
   io::Buffer* open_block_ = nullptr;  // the last slice of `output_` is ours to append to
   bool broken_ = false;               // nghttp2 is not to be asked any more

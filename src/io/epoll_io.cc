@@ -105,9 +105,13 @@ std::size_t EpollIo::wait(base::Nanos bound) {
     const base::Nanos start = clock();
     const base::Nanos length = std::min(window, bound);
     base::Nanos passed = 0;
+    begin_rehearsals(start);
     while (count == 0 && passed < length) {
       count = wait_once(0);
-      if (count == 0) passed = clock() - start;
+      if (count != 0) break;
+      const base::Nanos now = clock();
+      passed = now - start;
+      rehearse_when_due(now);
     }
     if (count != 0) {
       ++counters_.polls_hit;

@@ -56,6 +56,14 @@ class TurnEndOwner {
   ~TurnEndOwner() = default;
 };
 
+// What a worker that polls does for nobody while nothing comes, so that what it then does for
+// somebody finds its code in the caches. Shorter than a microsecond: an event may wait for it.
+class Rehearsal {
+ public:
+  virtual ~Rehearsal() = default;
+  virtual void rehearse() = 0;
+};
+
 class WakeOwner {
  public:
   virtual void on_wake() = 0;
@@ -134,6 +142,9 @@ class Io {
   virtual void wake() = 0;
   void set_wake_owner(WakeOwner* owner) { wake_owner_ = owner; }
 
+  // Done every kRehearseEvery of polling; who sleeps rehearses nothing. Null: no more of it.
+  void set_rehearsal(Rehearsal* rehearsal) { rehearsal_ = rehearsal; }
+
   // One turn; waits at most `wait_max` for something to happen (0: do not wait).
   virtual void run_once(base::Nanos wait_max) = 0;
 
@@ -154,6 +165,13 @@ class Io {
   // Every backend does this before it hands over what is dirty, and does not wait while some are
   // left.
   void run_turn_ends();
+  // For who polls, at its beginning and with each reading of the clock.
+  void begin_rehearsals(base::Nanos now) { rehearsal_at_ = now + kRehearseEvery; }
+  void rehearse_when_due(base::Nanos now) {
+    if (rehearsal_ == nullptr || now < rehearsal_at_) return;
+    rehearsal_->rehearse();
+    rehearsal_at_ = now + kRehearseEvery;
+  }
   virtual std::uint64_t read_wall_clock() const = 0;
 
   base::Nanos now_ = 0;
@@ -165,6 +183,11 @@ class Io {
   TurnEndList turn_ends_;
 
  private:
+  // As good as twice as often, and a sixtieth of the polling.
+  static constexpr base::Nanos kRehearseEvery = 20 * base::kMicrosecond;
+
+  Rehearsal* rehearsal_ = nullptr;
+  base::Nanos rehearsal_at_ = 0;
   BlockPool blocks_;
   std::array<ReceivePool*, 2> receive_;
   std::uint64_t wall_ = 0;

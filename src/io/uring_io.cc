@@ -162,6 +162,8 @@ base::Nanos UringIo::deadline(base::Nanos start, base::Nanos wait_max) {
 // True when the turn has something to do: an event, or its deadline.
 bool UringIo::poll_busily(base::Nanos start, base::Nanos until, base::Nanos window) {
   const base::Nanos end = window < until - start ? start + window : until;
+  base::Nanos now = start;
+  begin_rehearsals(start);
   do {
     for (int look = 0; look < kLooksPerClock; ++look) {
       if (ring_.work_waits()) ring_.enter(0);
@@ -172,7 +174,9 @@ bool UringIo::poll_busily(base::Nanos start, base::Nanos until, base::Nanos wind
       }
       relax();
     }
-  } while (clock() < end);
+    now = clock();
+    rehearse_when_due(now);
+  } while (now < end);
   if (end == until) return true;
   ++counters_.polls_missed;
   idle_.on_window(false);

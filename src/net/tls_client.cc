@@ -8,6 +8,7 @@
 #include "base/assert.h"
 #include "net/address.h"
 #include "net/tls_engine.h"
+#include "net/tls_expiry.h"
 #include "net/tls_files.h"
 
 namespace headrace::net {
@@ -56,6 +57,7 @@ std::shared_ptr<const TlsClient> TlsClient::make(const TlsClientOptions& options
   SSL_CTX_set_early_data_enabled(settings, 0);
   SSL_CTX_set1_verify_cert_store(settings, client->trust_->store());
   SSL_CTX_set_verify(settings, SSL_VERIFY_PEER, nullptr);
+  end_sessions_with_certificates(settings);
   // Tickets go to the origin's own store, by TlsEngine.
   SSL_CTX_set_session_cache_mode(settings,
                                  SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE);

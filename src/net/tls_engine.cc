@@ -243,15 +243,6 @@ TlsEngine::Outcome TlsEngine::library_read(io::Slice& plaintext) {
   return Outcome::done;
 }
 
-bool TlsEngine::write(std::string_view plaintext) {
-  HEADRACE_ASSERT(!plaintext.empty());
-  io::SliceQueue queue;
-  queue.push(io::Slice::borrowed(plaintext));
-  while (!queue.empty())
-    if (!write(queue, std::min(queue.bytes(), base::limits::kTlsRecordBytes))) return false;
-  return true;
-}
-
 bool TlsEngine::write(io::SliceQueue& plaintext, std::size_t size) {
   if (records_ == nullptr) return library_write(plaintext, size);
   begin_writing();

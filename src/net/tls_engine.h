@@ -54,8 +54,6 @@ class TlsEngine final : private TlsRecordsOwner {
   // Seals `size` bytes from the front of the queue, at most kTlsRecordBytes, into one record.
   // False: failed.
   bool write(io::SliceQueue& plaintext, std::size_t size);
-  // All of it.
-  bool write(std::string_view plaintext);
   // Says that we will send no more.
   void end();
 

@@ -8,6 +8,7 @@
 #include "base/assert.h"
 #include "base/limits.h"
 #include "net/tls_client.h"
+#include "net/tls_expiry.h"
 #include "net/tls_files.h"
 #include "net/tls_trust.h"
 
@@ -66,11 +67,12 @@ std::shared_ptr<const TlsServer> TlsServer::make(const TlsServerOptions& options
     if (!fault.empty()) return nullptr;
   }
   if (!options.client_ca_file.empty()) {
-    fault = server->ask_clients(options.client_ca_file);
+    fault = server->ask_clients(options.client_ca_file, identity);
     if (!fault.empty()) return nullptr;
   }
-  // A ticket is good where the same certificates are shown and the same ones asked for.
-  const std::string digest = digest_of(identity + options.client_ca_file);
+  // A ticket is good where the same certificates are shown and the same ones asked for. Today the
+  // keys say so already, which are new in every TlsServer.
+  const std::string digest = digest_of(identity);
   for (SSL_CTX* each : server->settings_) {
     SSL_CTX_set_session_id_context(
         each, reinterpret_cast<const std::uint8_t*>(digest.data()), SSL_MAX_SID_CTX_LENGTH);
@@ -95,15 +97,18 @@ std::string TlsServer::add(const TlsServerOptions::Certificate& files, std::stri
   return use_certificate(settings, files.certificate_file, files.key_file, identity);
 }
 
-std::string TlsServer::ask_clients(const std::string& client_ca_file) {
+std::string TlsServer::ask_clients(const std::string& client_ca_file, std::string& identity) {
   std::string fault;
   const std::shared_ptr<const TlsTrust> trust = TlsTrust::load(client_ca_file, fault);
   if (trust == nullptr) return fault;
+  identity += trust->digest();
   for (SSL_CTX* each : settings_) {
     SSL_CTX_set1_verify_cert_store(each, trust->store());
-    // A ticket stands for the certificate, which is not looked at again: not for long.
+    // A ticket stands for the certificate, which is not looked at again: not for long, and no
+    // longer than it is good.
     SSL_CTX_set_timeout(each, kTicketSeconds);
     SSL_CTX_set_session_psk_dhe_timeout(each, kTicketSeconds);
+    end_sessions_with_certificates(each);
     SSL_CTX_set_verify(each, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
   }
   return {};

@@ -3,8 +3,9 @@
 // show one, which protocols we take. TLS 1.2 and 1.3, no early data, no renegotiation.
 //
 // Made by the control thread, immutable from then on, shared by every worker, so that a ticket of
-// one worker is good at another. The library makes the ticket keys and renews them. A connection
-// holds on to the terms that it began with.
+// one worker is good at another. The library makes the ticket keys and renews them; each TlsServer
+// has its own, so no ticket outlives a reload. A connection holds on to the terms that it began
+// with.
 #pragma once
 
 #include <memory>
@@ -43,7 +44,7 @@ class TlsServer : public std::enable_shared_from_this<TlsServer> {
 
  private:
   std::string add(const TlsServerOptions::Certificate& files, std::string& identity);
-  std::string ask_clients(const std::string& client_ca_file);
+  std::string ask_clients(const std::string& client_ca_file, std::string& identity);
 
   std::vector<ssl_ctx_st*> settings_;
   std::string protocols_;

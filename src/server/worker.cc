@@ -64,6 +64,12 @@ std::string origin_name(const config::Provider& provider) {
   return name + " by " + proxy.authority + " " + std::to_string(who);
 }
 
+bool speaks_tls(const config::Snapshot& snapshot) {
+  const auto has_terms = [](const auto& place) { return place.tls != nullptr; };
+  return std::ranges::any_of(snapshot.listen, has_terms) ||
+         std::ranges::any_of(snapshot.providers, has_terms);
+}
+
 }  // namespace
 
 Worker::Worker(io::Io& io,
@@ -84,6 +90,7 @@ Worker::Worker(io::Io& io,
 
 Worker::~Worker() {
   io_.set_wake_owner(nullptr);
+  io_.set_rehearsal(nullptr);
   HEADRACE_ASSERT(clients_.empty());
 }
 
@@ -108,6 +115,7 @@ void Worker::use(const proxy::Rules& rules) {
   }
   const std::size_t places = std::min(listeners_.size(), snapshot.listen.size());
   for (std::size_t i = 0; i < places; ++i) listeners_[i]->set_terms(snapshot.listen[i]);
+  io_.set_rehearsal(speaks_tls(snapshot) ? &tls_rehearsal_ : nullptr);
   pool_.keep_warm();
   shop_.live = live.get();
   lives_.push_back(std::move(live));

@@ -11,6 +11,7 @@
 
 #include "base/intrusive_list.h"
 #include "io/io.h"
+#include "net/tls_rehearsal.h"
 #include "proxy/client_conn.h"
 #include "proxy/workshop.h"
 #include "server/listener.h"
@@ -80,6 +81,7 @@ class Worker final : public io::WakeOwner, public AcceptOwner, public proxy::Cli
   void publish_counters();
 
   io::Io& io_;
+  net::TlsRehearsal tls_rehearsal_;
   telemetry::WorkerCounters& counters_;
   upstream::Pool pool_;
   proxy::Workshop shop_;

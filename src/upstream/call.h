@@ -18,7 +18,8 @@ struct WireStamps {
   base::Nanos tls_began = 0;     // the handshake that ended at `connected`; 0: plain, or reused
 };
 
-// A request ready for the wire, in up to three pieces, in order. The head ends within the first.
+// A request ready for the wire, in up to three pieces, in order. The head ends within the first,
+// which lies in a buffer: HTTP/2 wants its names in lower case, and makes them so where they are.
 struct WireRequest {
   io::Slice first;
   io::Slice second;

@@ -171,11 +171,13 @@ bool H2Conn::begin(H2Call& call) {
   if (free_streams() == 0) return false;
   WireRequest& request = call.request_;
   http::H2FieldList fields;
+  io::Slice& first = request.first;
   const std::size_t head_bytes =
-      fields.read_request(request.first.view(), stream().is_tls() ? "https" : "http");
+      fields.read_request({first.data(), first.size()}, stream().is_tls() ? "https" : "http");
   HEADRACE_ASSERT(head_bytes != 0);
+  io::Slice head(*first.buffer(), first.data(), head_bytes);
   const bool ends = request.first.size() == head_bytes && request.second.empty();
-  if (!session_.request(call, fields, ends)) return false;
+  if (!session_.request(call, fields, std::move(head), ends)) return false;
   call.link.unlink();
   running_.push_back(call);
   call.begun_ = true;
@@ -184,7 +186,7 @@ bool H2Conn::begin(H2Call& call) {
   const base::Nanos tls_began = call.reused_ ? 0 : stream().connected_at();
   const base::Nanos now = io_.clock();  // within the turn: from the pool it takes microseconds
   call.owner_->wire = {now, ends ? now : 0, tls_began};
-  request.first.drop_front(head_bytes);
+  first.drop_front(head_bytes);
   if (!ends) {
     for (io::Slice* piece : {&request.first, &request.second, &request.third}) {
       session_.write(call, std::move(*piece));

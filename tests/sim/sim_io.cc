@@ -471,7 +471,8 @@ void SimIo::try_send(Line& line) {
   std::string bytes;
   for (std::size_t i = 0; i < socket.in_flight_slices && bytes.size() < take; ++i) {
     const iovec& segment = socket.segments[i];
-    bytes.append(static_cast<const char*>(segment.iov_base), std::min(segment.iov_len, take - bytes.size()));
+    bytes.append(static_cast<const char*>(segment.iov_base),
+                 std::min(segment.iov_len, take - bytes.size()));
   }
   const std::size_t written = end.write(bytes);
   HEADRACE_ASSERT(written == take);

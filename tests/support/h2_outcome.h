@@ -150,11 +150,12 @@ class ClientEar final : public H2Ear, public http::H2ClientOwner {
   std::string output(std::size_t room = SIZE_MAX) { return take_output(session, room); }
   // A request with a body; an empty one ends with its head. Null: the session takes none.
   HeardStream* ask(Bytes body = {}, Bytes fields = {}) {
-    const std::string head = "POST /v1/x HTTP/1.1\r\nhost: h\r\n" + std::string(fields) + "\r\n";
+    const std::string text = "POST /v1/x HTTP/1.1\r\nhost: h\r\n" + std::string(fields) + "\r\n";
+    io::Slice head = blocks.copy_of(text);
     http::H2FieldList list;
-    if (list.read_request(head, "http") != head.size()) return nullptr;
+    if (list.read_request({head.data(), head.size()}, "http") != text.size()) return nullptr;
     HeardStream& stream = streams.emplace_back();
-    if (!session.request(stream, list, body.empty())) {
+    if (!session.request(stream, list, std::move(head), body.empty())) {
       streams.pop_back();
       return nullptr;
     }

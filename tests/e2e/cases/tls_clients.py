@@ -218,7 +218,7 @@ def ends(scene):
         require(end.how in ("reset", "cut"), f"a cut answer ends by {end.how}")
 
 
-@case("the second connection of a client resumes the first")
+@case("the second connection of a client resumes the first, until a reload")
 def resumption(scene):
     certificates, gateway, _ = pair(scene, workers=2)
     terms = certificates.client()
@@ -230,6 +230,37 @@ def resumption(scene):
         require(again.socket.session_reused, "the session is resumed")
         wire = again
     handshakes(gateway, full=1, resumed=3)
+    gateway.hang_up()
+    gateway.wait_line("reloaded ")
+
+    def full():
+        """Workers take the new terms a moment after the line; then there is no way back to the old keys."""
+        nonlocal wire
+        wire = client(scene, gateway, terms, session=wire.socket.session)
+        equal(wire.send(words.chat_request()).read_answer().status, 200, "the status behind a reload")
+        return not wire.socket.session_reused
+
+    until(full, "a full handshake")
+    handshakes(gateway, full=2)
+
+
+@case("a client with a certificate resumes in both versions of TLS, on a ticket that is good for an hour")
+def resumption_with_certificate(scene):
+    certificates = house(scene)
+    certificates.issue("me", names="DNS:me.test", usage="clientAuth")
+    certificates, gateway, _ = pair(scene, certificates=certificates, listen={"client_ca_file": str(certificates.authority)},
+                                    keys={"me": {"certificates": ["dns:me.test"]}})
+    for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+        terms = certificates.client("me")
+        terms.minimum_version = terms.maximum_version = version
+        session = None
+        for number in range(3):
+            wire = client(scene, gateway, terms, session=session)
+            equal(wire.send(words.chat_request()).read_answer().status, 200, f"the status of connection {number}")
+            equal(wire.socket.session_reused, number > 0, f"connection {number} resumes")
+            session = wire.socket.session
+            require(3590 <= session.ticket_lifetime_hint <= 3600, f"a ticket for {session.ticket_lifetime_hint} s")
+    handshakes(gateway, full=2, resumed=4)
 
 
 @case("where clients must show a certificate, only who has one of that authority is served", every_backend=True)

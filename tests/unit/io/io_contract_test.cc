@@ -42,6 +42,11 @@ struct Evening final : TurnEndOwner {
   int calls = 0;
 };
 
+struct CountedRehearsal final : Rehearsal {
+  void rehearse() override { ++times; }
+  int times = 0;
+};
+
 // Long texts are compared aside: a failure must not print them.
 bool same(const std::string& received, std::string_view wanted) {
   return received == wanted;
@@ -429,6 +434,21 @@ TEST_CASE("random traffic in both directions with pauses is exact") {
     CHECK(same(ends[0]->received, all));
     CHECK(same(ends[1]->received, all));
     pair.close_all();
+  });
+}
+
+TEST_CASE("who polls rehearses while nothing comes, who sleeps does not") {
+  on_every_io([](Stage& stage) {
+    stage.run_for(kMillisecond);  // with nothing to rehearse
+    CountedRehearsal rehearsal;
+    stage.io().set_rehearsal(&rehearsal);
+    stage.run_for(2 * kMillisecond);
+    CHECK((rehearsal.times != 0) == stage.polls());
+    CHECK(rehearsal.times <= 100);
+    stage.io().set_rehearsal(nullptr);
+    const int before = rehearsal.times;
+    stage.run_for(kMillisecond);
+    CHECK(rehearsal.times == before);
   });
 }
 

@@ -31,6 +31,8 @@ int listen_on_loopback(Address& address) {
 
 class RealStage : public Stage {
  public:
+  explicit RealStage(BusyMode busy) : busy_(busy) {}
+  bool polls() const override { return busy_ == BusyMode::always; }
   int make_listener(Address& address) override {
     const int fd = listen_on_loopback(address);
     REQUIRE(::listen(fd, 512) == 0);
@@ -47,13 +49,17 @@ class RealStage : public Stage {
   }
 
  private:
+  const BusyMode busy_;
   std::vector<int> dead_;
 };
 
 class EpollStage final : public RealStage {
  public:
   EpollStage(const StageOptions& options, BusyMode busy)
-      : clients_(options.clients), upstreams_(options.upstreams), io_(clients_, upstreams_, busy) {}
+      : RealStage(busy),
+        clients_(options.clients),
+        upstreams_(options.upstreams),
+        io_(clients_, upstreams_, busy) {}
   Io& io() override { return io_; }
   ReceivePool& pool(Side side) override { return side == Side::client ? clients_ : upstreams_; }
 
@@ -66,7 +72,7 @@ class EpollStage final : public RealStage {
 class UringStage final : public RealStage {
  public:
   UringStage(const StageOptions& options, BusyMode busy)
-      : clients_(options.clients), upstreams_(options.upstreams) {
+      : RealStage(busy), clients_(options.clients), upstreams_(options.upstreams) {
     UringOptions uring;
     uring.busy = busy;
     auto made = UringIo::create(clients_, upstreams_, uring);

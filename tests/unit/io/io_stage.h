@@ -39,6 +39,7 @@ class Stage {
   virtual int make_listener(Address& address) = 0;
   virtual Address dead_address() = 0;  // where nobody listens
   virtual bool virtual_time() const { return false; }
+  virtual bool polls() const { return false; }
 
   // Turns until `done`; false when that takes more than 20 seconds.
   bool run_until(const std::function<bool()>& done);

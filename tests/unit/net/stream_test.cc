@@ -10,6 +10,7 @@
 #include "../io/io_stage.h"
 #include "base/limits.h"
 #include "tls_pair.h"
+#include "tls_text.h"
 
 namespace headrace::net::test {
 namespace {
@@ -312,7 +313,7 @@ TEST_CASE("a connection that ends without TLS having said so is an error, not an
         end.held.clear();
         if (!shaken) shaken = engine.shake_hands() == Outcome::done;
         if (shaken && end.sents < 100) {
-          engine.write("half an ans");
+          headrace_test::write_text(engine, "half an ans");
           end.sents = 1000;
         }
         flush();

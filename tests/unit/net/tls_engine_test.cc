@@ -10,6 +10,7 @@
 #include "base/prng.h"
 #include "io/receive_pool.h"
 #include "tls_pair.h"
+#include "tls_text.h"
 
 namespace headrace::net::test {
 namespace {
@@ -44,13 +45,13 @@ TEST_CASE("text of any size comes through, in records of at most 16 KiB") {
     CAPTURE(size);
     const std::string text = text_of(size);
     wire.from_client.clear();
-    REQUIRE(wire.client.write(text));
+    REQUIRE(headrace_test::write_text(wire.client, text));
     wire.exchange();
     CHECK(wire.read(wire.server) == text);
     const std::size_t records =
         (size + base::limits::kTlsRecordBytes - 1) / base::limits::kTlsRecordBytes;
     CHECK(wire.from_client.size() == size + 22 * records);
-    REQUIRE(wire.server.write(text));
+    REQUIRE(headrace_test::write_text(wire.server, text));
     wire.exchange();
     CHECK(wire.read(wire.client) == text);
   }
@@ -79,7 +80,7 @@ TEST_CASE("a handshake and text come through cut at every byte") {
         if (at_client != Outcome::done) at_client = wire.client.shake_hands();
       }
     }
-    REQUIRE(wire.client.write("hello, hello"));
+    REQUIRE(headrace_test::write_text(wire.client, "hello, hello"));
     std::string heard;
     for (const char byte : wire.take(wire.client)) {
       wire.give(wire.server, {&byte, 1});
@@ -93,7 +94,7 @@ TEST_CASE("several records that came together come out as one piece with room ar
   Party party;
   Wire wire(*party.client, *party.server);
   REQUIRE(wire.shake_hands());
-  for (int i = 0; i < 3; ++i) REQUIRE(wire.server.write("data: x\n\n"));
+  for (int i = 0; i < 3; ++i) REQUIRE(headrace_test::write_text(wire.server, "data: x\n\n"));
   wire.exchange();
   io::Slice piece;
   REQUIRE(wire.client.read(piece) == Outcome::done);
@@ -128,7 +129,7 @@ TEST_CASE("a second connection builds on the ticket of the first") {
     for (int i = 0; i < 3; ++i) {
       Wire wire(*party.client, *party.server, &tickets);
       REQUIRE(wire.shake_hands());
-      REQUIRE(wire.server.write("x"));  // tickets leave with the first bytes
+      REQUIRE(headrace_test::write_text(wire.server, "x"));  // tickets leave with the first bytes
       wire.exchange();
       CHECK(wire.read(wire.client) == "x");
       CHECK(wire.client.resumed() == (i != 0));
@@ -143,7 +144,7 @@ TEST_CASE("a ticket never allows data before the handshake") {
   TlsSessions tickets;
   Wire first(*party.client, *party.server, &tickets);
   REQUIRE(first.shake_hands());
-  REQUIRE(first.server.write("x"));
+  REQUIRE(headrace_test::write_text(first.server, "x"));
   first.exchange();
   CHECK(first.read(first.client) == "x");
   REQUIRE(tickets.count() != 0);
@@ -158,7 +159,7 @@ TEST_CASE("a byte changed on the way is noticed, wherever it was") {
     CAPTURE(place);
     Wire wire(*party.client, *party.server);
     REQUIRE(wire.shake_hands());
-    REQUIRE(wire.client.write("hello, hello"));
+    REQUIRE(headrace_test::write_text(wire.client, "hello, hello"));
     std::string bytes = wire.take(wire.client);
     REQUIRE(bytes.size() == 5 + 12 + 17);
     bytes[place] = static_cast<char>(bytes[place] ^ 1);
@@ -214,13 +215,13 @@ TEST_CASE("the end is told apart from silence, and what came before it is read f
   Party party;
   Wire wire(*party.client, *party.server);
   REQUIRE(wire.shake_hands());
-  REQUIRE(wire.server.write("last words"));
+  REQUIRE(headrace_test::write_text(wire.server, "last words"));
   wire.server.end();
   wire.exchange();
   CHECK(wire.read(wire.client) == "last words");
   CHECK(wire.last == Outcome::ended);
   // The other half is still open.
-  REQUIRE(wire.client.write("thanks"));
+  REQUIRE(headrace_test::write_text(wire.client, "thanks"));
   wire.exchange();
   CHECK(wire.read(wire.server) == "thanks");
   CHECK(wire.last == Outcome::more);
@@ -232,7 +233,7 @@ TEST_CASE("a record that was read and dropped leaves no block behind") {
   REQUIRE(wire.shake_hands());
   std::size_t before = 0;
   for (int i = 0; i < 10; ++i) {
-    REQUIRE(wire.server.write("data: x\n\n"));
+    REQUIRE(headrace_test::write_text(wire.server, "data: x\n\n"));
     wire.give(wire.client, wire.take(wire.server));
     io::Slice piece;
     CHECK(wire.client.read(piece) == Outcome::done);

@@ -3,8 +3,10 @@
 #include "net/tls_server.h"
 
 #include <doctest/doctest.h>
+#include <openssl/ssl.h>
 
 #include "tls_pair.h"
+#include "tls_text.h"
 
 namespace headrace::net::test {
 
@@ -63,6 +65,54 @@ TEST_CASE("where clients must show a certificate, one without or with a strange 
   CHECK(meet("", "") == Errc::tls_untrusted);
   CHECK(meet(elsewhere.certificate("me"), elsewhere.key("me")) == Errc::tls_untrusted);
   CHECK(meet(house.certificate("server"), house.key("server")) == Errc::tls_untrusted);
+}
+
+TEST_CASE("a ticket is good for the authorities that its client was held against, not their path") {
+  CertificateHouse house;
+  CertificateHouse elsewhere;
+  house.write("good", CertificatePlan{});
+  house.write("me", {.usage = "clientAuth"});
+  const auto client = make_client(house,
+                                  {.host = "good.test",
+                                   .certificate_file = house.certificate("me"),
+                                   .key_file = house.key("me")});
+  const std::string path = house.dir.file("clients.pem");
+  TlsSessions tickets;
+  // With ticket keys that are the same everywhere, which ours never are.
+  const auto resumes = [&](const std::string& file, const std::string& authorities) {
+    headrace_test::write_text(file, authorities);
+    const auto server = make_server(house, {"good"}, {.client_ca_file = file});
+    const std::string keys(48, 'k');
+    REQUIRE(SSL_CTX_set_tlsext_ticket_keys(server->settings(), keys.data(), keys.size()) == 1);
+    Wire wire(*client, *server, &tickets);
+    REQUIRE(wire.shake_hands());
+    REQUIRE(headrace_test::write_text(wire.server, "x"));  // tickets leave with the first bytes
+    wire.exchange();
+    CHECK(wire.read(wire.client) == "x");
+    return wire.server.resumed();
+  };
+  const std::string one = house.authority.pem();
+  CHECK_FALSE(resumes(path, one));
+  CHECK(resumes(path, one));
+  CHECK(resumes(house.dir.file("moved.pem"), one));
+  CHECK_FALSE(resumes(path, one + elsewhere.authority.pem()));
+}
+
+TEST_CASE("new terms have new ticket keys: the next connection is a full handshake") {
+  CertificateHouse house;
+  house.write("good", CertificatePlan{});
+  const auto client = make_client(house);
+  TlsSessions tickets;
+  for (int i = 0; i < 2; ++i) {
+    const auto server = make_server(house, {"good"});
+    Wire wire(*client, *server, &tickets);
+    REQUIRE(wire.shake_hands());
+    CHECK_FALSE(wire.server.resumed());
+    REQUIRE(headrace_test::write_text(wire.server, "x"));
+    wire.exchange();
+    CHECK(wire.read(wire.client) == "x");
+    CHECK(tickets.count() != 0);
+  }
 }
 
 TEST_CASE("a server's certificate that cannot be used is a fault that names the file") {

@@ -9,6 +9,7 @@
 #include "net/tls_engine.h"
 #include "net/tls_key.h"
 #include "tls_pair.h"
+#include "tls_text.h"
 
 namespace headrace::net::test {
 namespace {
@@ -114,7 +115,7 @@ struct Meeting {
     give(peer->take());
     CHECK(read() == "to the engine");
     CHECK(last == Outcome::more);
-    REQUIRE(engine->write("to the peer"));
+    REQUIRE(headrace_test::write_text(*engine, "to the peer"));
     peer->receive(take());
     CHECK(peer->read() == "to the peer");
     CHECK(peer->error == SSL_ERROR_WANT_READ);
@@ -146,7 +147,7 @@ TEST_CASE("an engine and the library understand each other, in both roles and su
             (curve == 0 ? "TLS_AES_128_GCM_SHA256" : "TLS_AES_256_GCM_SHA384"));
       for (int i = 0; i < 3; ++i) meeting.talk();
       const std::string much(100'000, 'x');
-      REQUIRE(meeting.engine->write(much));
+      REQUIRE(headrace_test::write_text(*meeting.engine, much));
       meeting.peer->receive(meeting.take());
       CHECK(meeting.peer->read() == much);
       meeting.peer->say(much);
@@ -253,7 +254,7 @@ TEST_CASE("an end is heard on both sides, with text in the other half behind it"
     meeting.give(meeting.peer->take());
     CHECK(meeting.read().empty());
     CHECK(meeting.last == Outcome::ended);
-    REQUIRE(meeting.engine->write("thanks"));
+    REQUIRE(headrace_test::write_text(*meeting.engine, "thanks"));
     meeting.engine->end();
     meeting.peer->receive(meeting.take());
     CHECK(meeting.peer->read() == "thanks");

@@ -12,6 +12,7 @@
 
 #include "../net/tls_pair.h"
 #include "sim_stage.h"
+#include "tls_text.h"
 
 namespace headrace::test {
 
@@ -23,7 +24,7 @@ class Guest final : public sim::SimPeer {
   Guest(sim::SimNet& net, const net::TlsServer& terms) : SimPeer(net), engine(blocks, terms) {}
 
   void say(std::string_view text) {
-    REQUIRE(engine.write(text));
+    REQUIRE(headrace_test::write_text(engine, text));
     flush();
   }
   void flush() {
