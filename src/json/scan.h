@@ -64,7 +64,8 @@ enum class Utf8 : std::uint8_t { check, trust };
 // Checks `document`, whose top level must be an object, and finds the top-level members named by
 // `keys` (compared unescaped: `mod\u0065l` is `model`). found[i] answers keys[i]; absent ones have
 // Type::absent, and nothing else of them is set. With duplicate_key the whole document was valid
-// and `found` holds the last one of each. REQUIRES: found.size() >= keys.size(), keys.size() <= 32.
+// and `found` holds the last one of each.
+// REQUIRES: found.size() >= keys.size(), keys.size() <= 32.
 ScanResult scan_object(Bytes document,
                        NameList keys,
                        std::span<FoundValue> found,
