@@ -43,7 +43,7 @@ TEST_CASE("every name of a list is found, and nothing else") {
 }
 
 TEST_CASE("a key longer than any name is none") {
-  for (const std::size_t size : {31, 32, 33, 300}) {
+  for (const std::size_t size : {31u, 32u, 33u, 300u}) {
     CHECK(kNames.find(std::string(size, 'm')) == kTexts.size());
     CHECK(NameList(kNames).find(std::string(size, 'm')) == kTexts.size());
   }

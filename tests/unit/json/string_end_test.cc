@@ -31,8 +31,9 @@ struct Slow {
       escaped = true;
       if (at < text.size() && text[at] == 'u') {
         ++at;
-        for (int i = 0; i < 4 && at < text.size() && base::hex_value(text[at]) >= 0; ++i) ++at;
-        broken = text.substr(0, at).size() < 4 || text[at - 5] != 'u';
+        int digits = 0;
+        for (; digits < 4 && at < text.size() && base::hex_value(text[at]) >= 0; ++at) ++digits;
+        broken = digits < 4;
       } else {
         broken = at == text.size() || std::string_view("\"\\/bfnrt").find(text[at]) == text.npos;
         if (!broken) ++at;
@@ -79,7 +80,7 @@ TEST_CASE("a string ends at its quote, whatever stands before and behind it") {
   for (const std::string part : {"", "\\n", "\\\\", "\\\"", "\\u00e9", "\xC3\xA9", "\x7F", " "}) {
     for (std::size_t size = 0; size < 40; ++size) {
       for (std::size_t at = 0; at <= size; ++at) {
-        for (const std::size_t behind : {0, 1, 15, 16, 17, 40}) {
+        for (const std::size_t behind : {0u, 1u, 15u, 16u, 17u, 40u}) {
           std::string text(size, 'a');
           text.insert(at, part);
           text += '"' + std::string(behind, '}');

@@ -188,7 +188,7 @@ TEST_CASE("a scan writes the value of one member to a tape on the way") {
 TEST_CASE("a value that does not fit the tape is judged and found all the same") {
   const Taped fits(R"({"usage":[1,2],"a":1})", 3);
   CHECK(fits.scan.taped);
-  for (const std::size_t room : {0, 1, 2}) {
+  for (const std::size_t room : {0u, 1u, 2u}) {
     const Taped cut(R"({"usage":[1,2],"a":1})", room);
     CHECK(cut.scan.scan.ok());
     CHECK_FALSE(cut.scan.taped);
