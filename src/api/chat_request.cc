@@ -48,6 +48,7 @@ constexpr std::array<Bytes, kKeyCount> kKeys = {"model",
                                                 "input",
                                                 "system",
                                                 "tools"};
+constexpr json::Names<kKeyCount> kNames(kKeys);
 constexpr std::array<Bytes, 1> kOptionKeys = {"include_usage"};
 
 Bytes reason_of(Fault fault) {
@@ -170,7 +171,7 @@ base::Result<ChatRequest> parse_chat_request(Bytes body,
                                              std::span<char> scratch,
                                              ErrorDetail& detail) {
   std::array<FoundValue, kKeyCount> found;
-  const json::ScanResult result = json::scan_object(body, kKeys, found);
+  const json::ScanResult result = json::scan_object(body, kNames, found);
   if (!result.ok()) return refuse(result, detail);
 
   ChatRequest request;

@@ -17,7 +17,7 @@ using json::Type;
 // Blocks that say something by beginning: a call, a result, a thought that cannot be read, and
 // whatever kinds come next.
 EventKind kind_of_block(Bytes block) {
-  constexpr std::array<Bytes, 3> kKeys = {"type", "text", "thinking"};
+  static constexpr json::Names kKeys(std::array<Bytes, 3>{"type", "text", "thinking"});
   const Members members(block, kKeys);
   const auto& [type, text, thinking] = members.found;
   if (type.type != Type::string) return EventKind::quiet;
@@ -30,7 +30,8 @@ EventKind kind_of_block(Bytes block) {
 }
 
 EventKind kind_of_delta(Bytes delta) {
-  constexpr std::array<Bytes, 5> kKeys = {"type", "text", "partial_json", "thinking", "citation"};
+  static constexpr json::Names kKeys(
+      std::array<Bytes, 5>{"type", "text", "partial_json", "thinking", "citation"});
   const Members members(delta, kKeys);
   const auto& [type, text, json, thinking, citation] = members.found;
   if (has_text(text) || has_text(json) || citation.type == Type::object) return EventKind::useful;
@@ -39,7 +40,7 @@ EventKind kind_of_delta(Bytes delta) {
 
 // A message that begins with blocks in it (programmatic tool calling).
 EventKind kind_of_message(Bytes message) {
-  constexpr std::array<Bytes, 1> kKeys = {"content"};
+  static constexpr json::Names kKeys(std::array<Bytes, 1>{"content"});
   const Members members(message, kKeys);
   if (members.found[0].type != Type::array) return EventKind::quiet;
   EventKind strongest = EventKind::quiet;
@@ -52,14 +53,14 @@ EventKind kind_of_message(Bytes message) {
 }
 
 bool stops(Bytes delta) {
-  constexpr std::array<Bytes, 1> kKeys = {"stop_reason"};
+  static constexpr json::Names kKeys(std::array<Bytes, 1>{"stop_reason"});
   return has_text(Members(delta, kKeys).found[0]);
 }
 
 EventKind kind_of_data(Bytes data) {
   enum Key : std::size_t { kType, kDelta, kBlock, kMessage, kError, kCount };
-  constexpr std::array<Bytes, kCount> kKeys = {
-      "type", "delta", "content_block", "message", "error"};
+  static constexpr json::Names kKeys(
+      std::array<Bytes, kCount>{"type", "delta", "content_block", "message", "error"});
   const Members members(data, kKeys);
   const auto& found = members.found;
   const auto is = [&](Bytes name) { return text_is(found[kType], data, name); };

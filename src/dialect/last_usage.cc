@@ -30,6 +30,17 @@ Bytes leading_object(Bytes text) {
   return {};
 }
 
+// Nothing where it is none.
+api::Usage read_usage(api::Family provider, Bytes object) {
+  std::array<json::Node, kUsageNodes> nodes;
+  if (object.empty() || !json::write_tape(object, nodes, json::Utf8::trust).ok()) return {};
+  const json::Value usage(&object.front(), nodes.data());
+  if (provider == api::Family::openai) return read_openai_usage(usage);
+  AnthropicCounts counts;
+  counts.read(usage);
+  return counts.disjoint();
+}
+
 }  // namespace
 
 api::Usage last_usage(api::Family provider, Bytes tail) {
@@ -40,16 +51,6 @@ api::Usage last_usage(api::Family provider, Bytes tail) {
   const std::size_t begin = tail.find_first_not_of(kBetween, at + kKey.size());
   if (begin == Bytes::npos || tail[begin] != '{') return {};
   return read_usage(provider, leading_object(tail.substr(begin)));
-}
-
-api::Usage read_usage(api::Family provider, Bytes object) {
-  std::array<json::Node, kUsageNodes> nodes;
-  if (object.empty() || !json::write_tape(object, nodes, json::Utf8::trust).ok()) return {};
-  const json::Value usage(object.data(), nodes.data());
-  if (provider == api::Family::openai) return read_openai_usage(usage);
-  AnthropicCounts counts;
-  counts.read(usage);
-  return counts.disjoint();
 }
 
 }  // namespace headrace::dialect

@@ -10,9 +10,6 @@ namespace headrace::dialect {
 
 using base::Bytes;
 
-// What a usage object says; nothing where it is none. REQUIRES: valid JSON.
-api::Usage read_usage(api::Family provider, Bytes object);
-
 // Empty when the last `usage` of `tail` is not whole or not an object.
 api::Usage last_usage(api::Family provider, Bytes tail);
 

@@ -21,7 +21,7 @@ struct Members {
   std::array<json::FoundValue, kCount> found{};
   bool ok = false;
 
-  Members(Bytes object, const std::array<Bytes, kCount>& keys) {
+  Members(Bytes object, const json::Names<kCount>& keys) {
     const json::ScanResult result = json::scan_object(object, keys, found, json::Utf8::trust);
     ok = result.ok() || result.fault == json::Fault::duplicate_key;
     if (!ok) found = {};

@@ -26,7 +26,7 @@ bool has_members(const FoundValue& value, Bytes object) {
 
 // Content that comes as parts (Mistral): thinking alone is reasoning, anything else is content.
 EventKind kind_of_parts(Bytes parts) {
-  constexpr std::array<Bytes, 1> kKeys = {"type"};
+  static constexpr json::Names kKeys(std::array<Bytes, 1>{"type"});
   EventKind kind = EventKind::quiet;
   json::ArrayWalk walk(parts);
   while (const auto part = walk.next()) {
@@ -38,7 +38,7 @@ EventKind kind_of_parts(Bytes parts) {
 }
 
 bool has_sound(const FoundValue& audio, Bytes delta) {
-  constexpr std::array<Bytes, 2> kKeys = {"data", "transcript"};
+  static constexpr json::Names kKeys(std::array<Bytes, 2>{"data", "transcript"});
   if (audio.type != Type::object) return false;
   const Members members(audio.text(delta), kKeys);
   return has_text(members.found[0]) || has_text(members.found[1]);
@@ -57,15 +57,15 @@ EventKind kind_of_delta(Bytes delta) {
     kReasoningDetails,
     kCount
   };
-  constexpr std::array<Bytes, kCount> kKeys = {"content",
-                                               "refusal",
-                                               "tool_calls",
-                                               "function_call",
-                                               "audio",
-                                               "images",
-                                               "reasoning",
-                                               "reasoning_content",
-                                               "reasoning_details"};
+  static constexpr json::Names kKeys(std::array<Bytes, kCount>{"content",
+                                                               "refusal",
+                                                               "tool_calls",
+                                                               "function_call",
+                                                               "audio",
+                                                               "images",
+                                                               "reasoning",
+                                                               "reasoning_content",
+                                                               "reasoning_details"});
   const Members members(delta, kKeys);
   const auto& found = members.found;
   if (has_text(found[kContent]) || has_text(found[kRefusal]) ||
@@ -89,7 +89,8 @@ bool reports_failure(const FoundValue& reason, Bytes choice) {
 
 EventKind kind_of_choice(Bytes choice) {
   enum Key : std::size_t { kDelta, kMessage, kText, kFinishReason, kCount };
-  constexpr std::array<Bytes, kCount> kKeys = {"delta", "message", "text", "finish_reason"};
+  static constexpr json::Names kKeys(
+      std::array<Bytes, kCount>{"delta", "message", "text", "finish_reason"});
   const Members members(choice, kKeys);
   const auto& found = members.found;
   if (reports_failure(found[kFinishReason], choice)) return EventKind::error;
@@ -114,7 +115,7 @@ EventKind kind_of_choices(Bytes choices) {
 
 EventKind kind_of_chunk(Bytes chunk) {
   enum Key : std::size_t { kError, kChoices, kObject, kCount };
-  constexpr std::array<Bytes, kCount> kKeys = {"error", "choices", "object"};
+  static constexpr json::Names kKeys(std::array<Bytes, kCount>{"error", "choices", "object"});
   const Members members(chunk, kKeys);
   const auto& found = members.found;
   if (says_something(found[kError]) || text_is(found[kObject], chunk, "error"))
@@ -170,7 +171,7 @@ bool is_usage_chunk(Bytes event, char* scratch) {
   const http::SseEvent parsed = http::parse_sse_event(event, scratch);
   if (!parsed.has_data) return false;
   const Bytes data = trim(parsed.data);
-  constexpr std::array<Bytes, 3> kKeys = {"choices", "usage", "error"};
+  static constexpr json::Names kKeys(std::array<Bytes, 3>{"choices", "usage", "error"});
   const Members members(data, kKeys);
   const auto& [choices, usage, error] = members.found;
   return choices.type == Type::array && !has_elements(choices, data) &&

@@ -38,7 +38,8 @@ EventKind strongest_of(const FoundValue& list, Bytes object, EventKind (*kind_of
 // A part of a message, of a thought or of its summary.
 EventKind kind_of_part(Bytes part) {
   enum Key : std::size_t { kType, kText, kRefusal, kTranscript, kData, kCount };
-  constexpr std::array<Bytes, kCount> kKeys = {"type", "text", "refusal", "transcript", "data"};
+  static constexpr json::Names kKeys(
+      std::array<Bytes, kCount>{"type", "text", "refusal", "transcript", "data"});
   const Members members(part, kKeys);
   const auto& found = members.found;
   const bool speaks = has_text(found[kText]) || has_text(found[kRefusal]) ||
@@ -54,7 +55,7 @@ EventKind kind_of_part(Bytes part) {
 // one.
 EventKind kind_of_item(Bytes item) {
   enum Key : std::size_t { kType, kContent, kSummary, kCount };
-  constexpr std::array<Bytes, kCount> kKeys = {"type", "content", "summary"};
+  static constexpr json::Names kKeys(std::array<Bytes, kCount>{"type", "content", "summary"});
   const Members members(item, kKeys);
   const auto& found = members.found;
   const auto is = [&](Bytes name) { return text_is(found[kType], item, name); };
@@ -71,7 +72,8 @@ EventKind kind_of_item(Bytes item) {
 
 // The end of a text repeats all of it, under its own name.
 bool repeats_words(Bytes data) {
-  constexpr std::array<Bytes, 5> kKeys = {"text", "refusal", "arguments", "input", "code"};
+  static constexpr json::Names kKeys(
+      std::array<Bytes, 5>{"text", "refusal", "arguments", "input", "code"});
   const Members members(data, kKeys);
   for (const FoundValue& words : members.found) {
     if (has_text(words)) return true;
@@ -82,8 +84,8 @@ bool repeats_words(Bytes data) {
 // Events that add to an answer, by the parts that they have.
 EventKind kind_of_progress(Bytes type, Bytes data) {
   enum Key : std::size_t { kDelta, kItem, kPart, kImage, kAnnotation, kCount };
-  constexpr std::array<Bytes, kCount> kKeys = {
-      "delta", "item", "part", "partial_image_b64", "annotation"};
+  static constexpr json::Names kKeys(
+      std::array<Bytes, kCount>{"delta", "item", "part", "partial_image_b64", "annotation"});
   const Members members(data, kKeys);
   const auto& found = members.found;
   const bool is_known = type.starts_with("response.");
@@ -105,7 +107,7 @@ EventKind kind_of_progress(Bytes type, Bytes data) {
 
 // `name` is the event line's, for data that has no type.
 EventKind kind_of_data(Bytes name, Bytes data) {
-  constexpr std::array<Bytes, 2> kKeys = {"type", "error"};
+  static constexpr json::Names kKeys(std::array<Bytes, 2>{"type", "error"});
   const Members members(data, kKeys);
   const auto& [type, error] = members.found;
   if (!members.ok) return name == kFailed ? EventKind::error : EventKind::quiet;  // or too long

@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "dialect/usage.h"
 #include "json/scan.h"
 #include "json/text.h"
 
@@ -45,21 +46,33 @@ bool is_refused_base(const FoundValue& value, Bytes body) {
 }  // namespace
 
 PlainVerdict judge_plain_answer(Bytes body) {
-  constexpr std::array<Bytes, 6> kKeys = {
-      "error", "object", "type", "base_resp", "usage", "service_tier"};
-  std::array<FoundValue, kKeys.size()> found;
-  const json::ScanResult scan = json::scan_object(body, kKeys, found, json::Utf8::trust);
-  if (!scan.ok() && scan.fault != json::Fault::duplicate_key) {
-    return {};
-  }
-  const auto& [error, object, type, base, usage, tier] = found;
-  const bool failed = says_something(error, body) || reads_error(object, body) ||
-                      reads_error(type, body) || is_refused_base(base, body);
+  enum Key : std::size_t { kError, kObject, kType, kBase, kUsage, kTier, kCount };
+  static constexpr json::Names kKeys(
+      std::array<Bytes, kCount>{"error", "object", "type", "base_resp", "usage", "service_tier"});
   PlainVerdict verdict;
+  SeenUsage& seen = verdict.usage;
+  std::array<FoundValue, kCount> found;
+  const json::TapedScan result =
+      json::scan_object_taping(body, kKeys, found, kUsage, seen.nodes_, json::Utf8::trust);
+  if (!result.scan.ok() && result.scan.fault != json::Fault::duplicate_key) return verdict;
+  const bool failed = says_something(found[kError], body) || reads_error(found[kObject], body) ||
+                      reads_error(found[kType], body) || is_refused_base(found[kBase], body);
   verdict.kind = failed ? PlainAnswer::failure : PlainAnswer::answer;
-  if (usage.type == Type::object) verdict.usage = usage.text(body);
+  if (found[kUsage].type == Type::object) {
+    seen.text_ = found[kUsage].text(body);
+    seen.answer_ = body.data();
+    seen.taped_ = result.taped;
+  }
+  const FoundValue& tier = found[kTier];
   if (tier.type == Type::string) verdict.tier = tier.text(body).substr(1, tier.size - 2);
   return verdict;
+}
+
+api::Usage read_usage(api::Family provider, const SeenUsage& usage) {
+  if (provider == api::Family::openai) return read_openai_usage(usage.value());
+  AnthropicCounts counts;
+  counts.read(usage.value());
+  return counts.disjoint();
 }
 
 }  // namespace headrace::dialect

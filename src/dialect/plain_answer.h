@@ -3,13 +3,20 @@
 // is built. Pure, any thread.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 
+#include "api/error_body.h"
+#include "api/usage.h"
 #include "base/bytes.h"
+#include "json/tape.h"
 
 namespace headrace::dialect {
 
 using base::Bytes;
+
+struct PlainVerdict;
 
 enum class PlainAnswer : std::uint8_t {
   answer,
@@ -17,12 +24,35 @@ enum class PlainAnswer : std::uint8_t {
   unreadable,  // no JSON object
 };
 
+// The object that reports what an answer consumed, read where it stood in the answer. Its answer
+// must outlive it.
+class SeenUsage {
+ public:
+  // There is none at the top of the answer.
+  bool empty() const { return text_.empty(); }
+  Bytes text() const { return text_; }
+  // Absent where it has far more members than any usage.
+  json::Value value() const { return taped_ ? json::Value(answer_, nodes_.data()) : json::Value(); }
+
+ private:
+  friend PlainVerdict judge_plain_answer(Bytes body);
+  static constexpr std::size_t kNodes = 192;  // a usage object has some forty
+
+  Bytes text_;
+  const char* answer_ = nullptr;
+  bool taped_ = false;
+  std::array<json::Node, kNodes> nodes_;
+};
+
 struct PlainVerdict {
   PlainAnswer kind = PlainAnswer::unreadable;
-  Bytes usage;  // the object that reports it; empty: there is none at the top
-  Bytes tier;   // the service tier beside it
+  SeenUsage usage;
+  Bytes tier;  // the service tier beside it
 };
 
 PlainVerdict judge_plain_answer(Bytes body);
+
+// What a usage object says; nothing where it is none.
+api::Usage read_usage(api::Family provider, const SeenUsage& usage);
 
 }  // namespace headrace::dialect

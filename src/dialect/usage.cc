@@ -21,7 +21,9 @@ using json::Value;
 
 constexpr std::size_t kUsageNodes = 192;  // a usage object has some forty
 
-std::uint32_t tokens(Value value) {
+// Most of those that are asked for are absent.
+std::uint32_t tokens(const Value& value) {
+  if (!value.found()) return kNoTokens;
   const auto count = value.count();
   if (!count) return kNoTokens;
   return static_cast<std::uint32_t>(std::min<std::uint64_t>(*count, kNoTokens - 1));
@@ -123,7 +125,7 @@ Bytes text_of(const FoundValue& value, Bytes document) {
 Bytes object_member(Bytes object, Bytes name) {
   FoundValue found;
   const json::ScanResult result =
-      json::scan_object(object, {&name, 1}, {&found, 1}, json::Utf8::trust);
+      json::scan_object(object, std::span<const Bytes>(&name, 1), {&found, 1}, json::Utf8::trust);
   const bool readable = result.ok() || result.fault == json::Fault::duplicate_key;
   return readable && found.type == Type::object ? found.text(object) : Bytes{};
 }
@@ -132,16 +134,15 @@ Bytes object_member(Bytes object, Bytes name) {
 // tier that stands beside it.
 template <class Use>
 bool with_usage(Bytes holder, Use use) {
-  constexpr std::array<Bytes, 2> kKeys = {"usage", "service_tier"};
-  std::array<FoundValue, kKeys.size()> found;
-  const json::ScanResult result = json::scan_object(holder, kKeys, found, json::Utf8::trust);
-  const auto& [usage, tier] = found;
-  const bool readable = result.ok() || result.fault == json::Fault::duplicate_key;
-  if (!readable || usage.type != Type::object) return false;
-  const Bytes text = usage.text(holder);
+  static constexpr json::Names kKeys(std::array<Bytes, 2>{"usage", "service_tier"});
+  std::array<FoundValue, 2> found;
   std::array<Node, kUsageNodes> nodes;
-  if (!json::write_tape(text, nodes, json::Utf8::trust).ok()) return false;
-  use(Value(&text.front(), nodes.data()), text_of(tier, holder));
+  const json::TapedScan result =
+      json::scan_object_taping(holder, kKeys, found, 0, nodes, json::Utf8::trust);
+  const auto& [usage, tier] = found;
+  const bool readable = result.scan.ok() || result.scan.fault == json::Fault::duplicate_key;
+  if (!readable || usage.type != Type::object || !result.taped) return false;
+  use(Value(&holder.front(), nodes.data()), text_of(tier, holder));
   return true;
 }
 

@@ -3,10 +3,11 @@
 #include <simdjson.h>
 
 #include <array>
-#include <cstring>
 
 #include "base/assert.h"
-#include "json/string_end.h"
+#include "json/grammar.h"
+#include "json/tape.h"
+#include "json/tape_notes.h"
 #include "json/text.h"
 
 namespace headrace::json {
@@ -15,339 +16,220 @@ namespace {
 constexpr std::size_t kKeysMax = 32;
 constexpr std::size_t kKeyBytesMax = 64;  // of a key that is asked for
 
-// The bytes that end a literal's first letter: what may follow is checked by the grammar around it.
-constexpr Bytes kTrue = "true";
-constexpr Bytes kFalse = "false";
-constexpr Bytes kNull = "null";
-
-// Which kind of bracket each open level has, one bit each: no memory to grow, no recursion to
-// overflow.
-class Levels {
+// The members of the top-level object that were asked for.
+class Finder {
  public:
-  bool push(bool object) {
-    if (depth_ == kDepth) return false;
-    const std::uint64_t bit = std::uint64_t{1} << (depth_ % 64);
-    std::uint64_t& word = words_[depth_ / 64];
-    word = object ? (word | bit) : (word & ~bit);
-    ++depth_;
-    return true;
+  Finder(Bytes document, NameList keys, std::span<FoundValue> found)
+      : document_(document), keys_(keys), found_(found) {
+    HEADRACE_ASSERT(keys.size() <= kKeysMax);
+    HEADRACE_ASSERT(found.size() >= keys.size());
+    for (FoundValue& value : found.first(keys.size())) value.type = Type::absent;
   }
-  void pop() { --depth_; }
-  std::size_t depth() const { return depth_; }
-  bool in_object() const {
-    const std::size_t top = depth_ - 1;
-    return ((words_[top / 64] >> (top % 64)) & 1) != 0;
+
+  // Of the key that stands there, quotes included: the index of the name asked for, or size().
+  std::size_t index_of(const char* begin, const char* end, bool escaped) const {
+    Bytes name(begin + 1, static_cast<std::size_t>(end - begin) - 2);
+    std::array<char, kKeyBytesMax> scratch;
+    if (escaped) name = unescape({begin, name.size() + 2}, scratch).value_or(Bytes{});
+    return keys_.find(name);
   }
+  std::size_t size() const { return keys_.size(); }
+
+  // REQUIRES: index < size().
+  void add(std::size_t index, const char* key, const char* begin, const char* end) {
+    FoundValue& value = found_[index];
+    if (value.found() && duplicate_.ok()) {
+      duplicate_ = {Fault::duplicate_key, offset_of(key), static_cast<std::uint32_t>(index)};
+    }
+    value.key_begin = offset_of(key);
+    value.begin = offset_of(begin);
+    value.size = static_cast<std::uint32_t>(end - begin);
+    value.type = type_of(*begin);
+  }
+
+  // The value of this key is written to `tape`.
+  void take_nodes(std::size_t index, std::span<Node> tape) {
+    taped_ = index;
+    tape_ = tape;
+  }
+  bool is_taped(std::size_t index) const { return index == taped_; }
+  std::span<Node> tape() const { return tape_; }
+  bool whole() const { return whole_; }
+  void set_whole(bool whole) { whole_ = whole; }
+
+  ScanResult duplicate() const { return duplicate_; }
 
  private:
-  std::array<std::uint64_t, kDepth / 64> words_{};
-  std::size_t depth_ = 0;
+  std::uint32_t offset_of(const char* place) const {
+    return static_cast<std::uint32_t>(place - document_.data());
+  }
+
+  Bytes document_;
+  NameList keys_;
+  std::span<FoundValue> found_;
+  ScanResult duplicate_;
+  std::size_t taped_ = SIZE_MAX;
+  std::span<Node> tape_;
+  bool whole_ = false;  // the last value that was to be taped did fit
 };
 
-// Moves over the document value by value. After a failure it stays at the byte at fault.
-class Cursor {
- public:
-  explicit Cursor(Bytes document)
-      : begin_(document.data()), next_(begin_), end_(begin_ + document.size()) {}
+struct Taping {
+  Stop stop;
+  bool full;
+};
 
-  std::uint32_t offset() const { return static_cast<std::uint32_t>(next_ - begin_); }
-  Fault fault() const { return fault_; }
-  bool saw_non_ascii() const { return saw_non_ascii_; }
-  bool at_end() const { return next_ == end_; }
+// Writes the value at `place`, a top-level member's, to the tape. A walk of its own, like those
+// below: nothing of its callers is in the way of what it keeps in registers.
+template <bool kClosed>
+[[gnu::noinline]] Taping tape_value(Bytes document, const char* place, std::span<Node> tape) {
+  Grammar<kClosed, TapeNotes> reader(document, document, tape);
+  reader.start_inside(place);
+  (void)reader.value();
+  return {reader.stop(), reader.notes().full()};
+}
 
-  void skip_blanks() {
-    while (next_ != end_ && is_space(*next_)) ++next_;
+template <bool kClosed>
+[[gnu::always_inline]] inline bool member_value(Grammar<kClosed, NoNotes>& reader,
+                                                Bytes document,
+                                                Finder& finder,
+                                                std::size_t index) {
+  if (finder.is_taped(index)) {
+    const Taping taping = tape_value<kClosed>(document, reader.place(), finder.tape());
+    finder.set_whole(!taping.full);
+    if (!taping.full) return reader.go_on(taping.stop);
   }
+  // What does not fit the tape is judged all the same.
+  return reader.value();
+}
 
-  // Takes `c` if it is next.
-  bool take(char c) {
-    if (next_ == end_ || *next_ != c) return false;
-    ++next_;
-    return true;
-  }
-  bool next_is(char c) const { return next_ != end_ && *next_ == c; }
-
-  bool enter(bool object) {
-    if (!levels_.push(object)) return fail(Fault::depth);
-    ++next_;
-    return true;
-  }
-  void leave() { levels_.pop(); }
-
-  // A string with both quotes. `escaped` tells whether it has escapes.
-  [[gnu::always_inline]] bool string(bool& escaped) {
-    if (!take('"')) return fail(Fault::syntax);
-    while (true) {
-      next_ = find_string_end(next_, end_, saw_non_ascii_);
-      if (next_ == end_) return fail(Fault::syntax);
-      if (*next_ == '"') {
-        ++next_;
-        return true;
-      }
-      if (*next_ != '\\' || !escape()) return fail(Fault::syntax);
-      escaped = true;
-    }
-  }
-
-  // A whole value, however deep. REQUIRES: blanks before it are skipped.
-  bool value(Type& type) {
-    const std::size_t floor = levels_.depth();
-    bool opened = false;
-    if (!scalar_or_open(type, opened)) return false;
-    if (!opened) return true;
-    Type inner = Type::absent;
-    while (to_next_value(floor, opened)) {
-      if (!scalar_or_open(inner, opened)) return false;
-    }
-    return fault_ == Fault::none;
-  }
-
-  // The start of an object's member, through the colon and the blanks behind it.
-  [[gnu::always_inline]] bool member_key(bool& escaped) {
-    if (!string(escaped)) return false;
-    skip_blanks();
-    if (!take(':')) return fail(Fault::syntax);
-    skip_blanks();
-    return true;
-  }
-
-  bool fail(Fault fault) {
-    fault_ = fault;
-    return false;
-  }
-
- private:
-  // One scalar, or the opening bracket of something larger.
-  [[gnu::always_inline]] bool scalar_or_open(Type& type, bool& opened) {
-    opened = false;
-    if (next_ == end_) return fail(Fault::syntax);
+// The top-level object. REQUIRES: the reader is at its bracket.
+template <bool kClosed>
+[[gnu::always_inline]] inline bool members(Grammar<kClosed, NoNotes>& reader,
+                                           Bytes document,
+                                           Finder& finder) {
+  if (!reader.open(true)) return false;
+  reader.blanks();
+  while (reader.peek() != '}') {
     bool escaped = false;
-    switch (*next_) {
-      case '"':
-        type = Type::string;
-        return string(escaped);
-      case '{':
-        type = Type::object;
-        return opened = enter(true);
-      case '[':
-        type = Type::array;
-        return opened = enter(false);
-      case 't':
-        type = Type::boolean;
-        return literal(kTrue);
-      case 'f':
-        type = Type::boolean;
-        return literal(kFalse);
-      case 'n':
-        type = Type::null;
-        return literal(kNull);
-      default:
-        type = Type::number;
-        return number();
-    }
+    const char* const key = reader.place();
+    if (reader.peek() != '"') return reader.fail(Fault::syntax);
+    if (!reader.string(escaped)) return false;
+    const std::size_t index = finder.index_of(key, reader.place(), escaped);
+    if (!reader.colon()) return false;
+    const char* const begin = reader.place();
+    if (!member_value(reader, document, finder, index)) return false;
+    if (index != finder.size()) finder.add(index, key, begin, reader.place());
+    // A bracket that ends the document too soon is found by asking for it.
+    if (reader.at_end()) return reader.fail(Fault::syntax);
+    reader.blanks();
+    if (reader.peek() != ',') break;
+    reader.step();
+    reader.blanks();
+    if (reader.peek() != '"') return reader.fail(Fault::syntax);
   }
+  if (reader.peek() != '}') return reader.fail(Fault::syntax);
+  reader.close();
+  return true;
+}
 
-  // Behind an opening bracket or a value: through the ends of levels to the next value. False when
-  // no level above `floor` is left, and at a fault.
-  [[gnu::always_inline]] bool to_next_value(std::size_t floor, bool opened) {
-    while (levels_.depth() > floor) {
-      const bool object = levels_.in_object();
-      skip_blanks();
-      if (take(object ? '}' : ']')) {
-        levels_.pop();
-        opened = false;
-        continue;
-      }
-      if (!opened) {
-        if (!take(',')) return fail(Fault::syntax);
-        skip_blanks();
-      }
-      bool escaped = false;
-      return !object || member_key(escaped);
-    }
-    return false;
-  }
-
-  bool literal(Bytes word) {
-    if (Bytes(next_, static_cast<std::size_t>(end_ - next_)).starts_with(word)) {
-      next_ += word.size();
-      return true;
-    }
-    for (const char c : word) {
-      if (!take(c)) break;  // to the byte at fault
-    }
-    return fail(Fault::syntax);
-  }
-
-  bool digits() {
-    const char* const first = next_;
-    while (next_ != end_ && base::is_digit(*next_)) ++next_;
-    return next_ != first || fail(Fault::syntax);
-  }
-
-  bool number() {
-    take('-');
-    if (!take('0') && !digits()) return false;
-    if (take('.') && !digits()) return false;
-    if (!take('e') && !take('E')) return true;
-    if (!take('+')) take('-');
-    return digits();
-  }
-
-  // REQUIRES: next_ is at a backslash.
-  bool escape() {
-    ++next_;
-    if (next_ == end_) return false;
-    switch (*next_) {
-      case '"':
-      case '\\':
-      case '/':
-      case 'b':
-      case 'f':
-      case 'n':
-      case 'r':
-      case 't':
-        ++next_;
-        return true;
-      case 'u':
-        break;
-      default:
-        return false;
-    }
-    ++next_;
-    for (int i = 0; i < 4; ++i, ++next_) {
-      if (next_ == end_ || base::hex_value(*next_) < 0) return false;
-    }
-    return true;
-  }
-
-  const char* begin_;
-  const char* next_;
-  const char* end_;
-  Levels levels_;
-  Fault fault_ = Fault::none;
-  bool saw_non_ascii_ = false;
+// What was found before the UTF-8 was looked at.
+struct Walked {
+  ScanResult result;
+  bool saw_non_ascii;
 };
 
-std::uint32_t first_bad_utf8(Bytes document) {
+template <class Reader>
+[[gnu::always_inline]] inline Walked walked(const Reader& reader, bool done) {
+  return {done ? ScanResult{} : ScanResult{reader.fault(), reader.offset()},
+          reader.saw_non_ascii()};
+}
+
+template <bool kClosed>
+[[gnu::noinline]] Walked walk(Bytes document) {
+  Grammar<kClosed, NoNotes> reader(document);
+  return walked(reader, reader.document());
+}
+
+// REQUIRES: the first byte that is not blank is a brace.
+template <bool kClosed>
+[[gnu::noinline]] Walked walk_object(Bytes document, Finder& finder) {
+  Grammar<kClosed, NoNotes> reader(document);
+  reader.blanks();
+  return walked(reader, members(reader, document, finder) && reader.nothing_follows());
+}
+
+// The first element of the rest of an array, or nothing. REQUIRES: the rest ends in a bracket.
+Bytes next_element(Bytes rest) {
+  Grammar<true, NoNotes> reader(rest);
+  reader.blanks();
+  if (reader.peek() == ',') {
+    reader.step();
+    reader.blanks();
+  }
+  const std::size_t begin = reader.offset();
+  if (reader.peek() == ']' || !reader.value()) return {};
+  return rest.substr(begin, reader.offset() - begin);
+}
+
+ScanResult judged(Bytes document, const Walked& walked, Utf8 utf8) {
+  if (!walked.result.ok() || utf8 == Utf8::trust || !walked.saw_non_ascii) return walked.result;
+  return judge_utf8(document);
+}
+
+ScanResult judge(Bytes document, Utf8 utf8) {
+  HEADRACE_ASSERT(document.size() < UINT32_MAX);
+  const Walked walked = ends_in_bracket(document) ? walk<true>(document) : walk<false>(document);
+  return judged(document, walked, utf8);
+}
+
+ScanResult scan(Bytes document, Finder& finder, Utf8 utf8) {
+  HEADRACE_ASSERT(document.size() < UINT32_MAX);
+  std::uint32_t top = 0;
+  while (top < document.size() && is_space(document[top])) ++top;
+  if (top == document.size() || document[top] != '{') {
+    const ScanResult result = judge(document, utf8);
+    return result.ok() ? ScanResult{Fault::not_object, top} : result;
+  }
+  const Walked walked = ends_in_bracket(document) ? walk_object<true>(document, finder)
+                                                  : walk_object<false>(document, finder);
+  const ScanResult result = judged(document, walked, utf8);
+  return result.ok() ? finder.duplicate() : result;
+}
+
+}  // namespace
+
+ScanResult judge_utf8(Bytes document) {
+  if (simdjson::validate_utf8(document.data(), document.size())) return {};
   std::size_t at = 0;
   while (at < document.size()) {
     const std::size_t size = utf8_size(document.substr(at));
     if (size == 0) break;
     at += size;
   }
-  return static_cast<std::uint32_t>(at);
+  return {Fault::utf8, static_cast<std::uint32_t>(at)};
 }
 
-// The members of the top-level object that were asked for.
-class Finder {
- public:
-  Finder(Bytes document, std::span<const Bytes> keys, std::span<FoundValue> found)
-      : document_(document), keys_(keys), found_(found) {
-    HEADRACE_ASSERT(keys.size() <= kKeysMax);
-    HEADRACE_ASSERT(found.size() >= keys.size());
-    for (std::size_t i = 0; i < keys.size(); ++i) found[i] = {};
-  }
-
-  // `quoted`: a key with its quotes. The index of the name asked for, or keys.size().
-  std::size_t index_of(Bytes quoted, bool escaped) const {
-    std::array<char, kKeyBytesMax> scratch;
-    Bytes name = quoted.substr(1, quoted.size() - 2);
-    if (escaped) name = unescape(quoted, scratch).value_or(Bytes{});
-    std::size_t i = 0;
-    while (i < keys_.size() && !same_name(keys_[i], name)) ++i;
-    return i;
-  }
-
-  void add(std::size_t index, const FoundValue& value) {
-    if (index == keys_.size()) return;
-    if (found_[index].found() && duplicate_.ok()) {
-      duplicate_ = {Fault::duplicate_key, value.key_begin, static_cast<std::uint32_t>(index)};
-    }
-    found_[index] = value;
-  }
-
-  Bytes document() const { return document_; }
-  ScanResult duplicate() const { return duplicate_; }
-
- private:
-  Bytes document_;
-  std::span<const Bytes> keys_;
-  std::span<FoundValue> found_;
-  ScanResult duplicate_;
-};
-
-bool member(Cursor& cursor, Finder& finder) {
-  FoundValue value;
-  bool escaped = false;
-  value.key_begin = cursor.offset();
-  const char* const key = finder.document().data() + value.key_begin;
-  if (!cursor.string(escaped)) return false;
-  const std::size_t index = finder.index_of({key, cursor.offset() - value.key_begin}, escaped);
-  cursor.skip_blanks();
-  if (!cursor.take(':')) return cursor.fail(Fault::syntax);
-  cursor.skip_blanks();
-  value.begin = cursor.offset();
-  if (!cursor.value(value.type)) return false;
-  value.size = cursor.offset() - value.begin;
-  finder.add(index, value);
-  return true;
-}
-
-// The top-level object. REQUIRES: the cursor is at its bracket.
-bool members(Cursor& cursor, Finder& finder) {
-  if (!cursor.enter(true)) return false;
-  cursor.skip_blanks();
-  if (cursor.take('}')) {
-    cursor.leave();
-    return true;
-  }
-  while (true) {
-    if (!member(cursor, finder)) return false;
-    cursor.skip_blanks();
-    if (cursor.take('}')) break;
-    if (!cursor.take(',')) return cursor.fail(Fault::syntax);
-    cursor.skip_blanks();
-  }
-  cursor.leave();
-  return true;
-}
-
-// `finder` is null when nothing is asked for and any type will do.
-ScanResult scan(Bytes document, Finder* finder, Utf8 utf8) {
-  HEADRACE_ASSERT(document.size() < UINT32_MAX);
-  Cursor cursor(document);
-  cursor.skip_blanks();
-  if (cursor.at_end()) return {Fault::empty, cursor.offset()};
-  const std::uint32_t top = cursor.offset();
-  const bool object = cursor.next_is('{');
-  Type type = Type::absent;
-  if (!(finder != nullptr && object ? members(cursor, *finder) : cursor.value(type))) {
-    return {cursor.fault(), cursor.offset()};
-  }
-  cursor.skip_blanks();
-  if (!cursor.at_end()) return {Fault::trailing, cursor.offset()};
-  if (utf8 == Utf8::check && cursor.saw_non_ascii() &&
-      !simdjson::validate_utf8(document.data(), document.size())) {
-    return {Fault::utf8, first_bad_utf8(document)};
-  }
-  if (finder == nullptr) return {};
-  if (!object) return {Fault::not_object, top};
-  return finder->duplicate();
-}
-
-}  // namespace
-
-ScanResult scan_object(Bytes document,
-                       std::span<const Bytes> keys,
-                       std::span<FoundValue> found,
-                       Utf8 utf8) {
+ScanResult scan_object(Bytes document, NameList keys, std::span<FoundValue> found, Utf8 utf8) {
   Finder finder(document, keys, found);
-  return scan(document, &finder, utf8);
+  return scan(document, finder, utf8);
+}
+
+TapedScan scan_object_taping(Bytes document,
+                             NameList keys,
+                             std::span<FoundValue> found,
+                             std::size_t taped,
+                             std::span<Node> tape,
+                             Utf8 utf8) {
+  Finder finder(document, keys, found);
+  finder.take_nodes(taped, tape);
+  TapedScan result;
+  result.scan = scan(document, finder, utf8);
+  result.taped = finder.whole();
+  return result;
 }
 
 ScanResult validate(Bytes document) {
-  return scan(document, nullptr, Utf8::check);
+  return judge(document, Utf8::check);
 }
 
 ArrayWalk::ArrayWalk(Bytes array) : rest_(array) {
@@ -357,17 +239,12 @@ ArrayWalk::ArrayWalk(Bytes array) : rest_(array) {
 }
 
 std::optional<Bytes> ArrayWalk::next() {
-  Cursor cursor(rest_);
-  cursor.skip_blanks();
-  if (cursor.take(',')) cursor.skip_blanks();
-  const std::uint32_t begin = cursor.offset();
-  Type type = Type::absent;
-  if (cursor.next_is(']') || !cursor.value(type)) {
+  const Bytes element = ends_in_bracket(rest_) ? next_element(rest_) : Bytes{};
+  if (element.empty()) {
     rest_ = {};
     return std::nullopt;
   }
-  const Bytes element = rest_.substr(begin, cursor.offset() - begin);
-  rest_.remove_prefix(cursor.offset());
+  rest_.remove_prefix(static_cast<std::size_t>(element.data() - rest_.data()) + element.size());
   return element;
 }
 

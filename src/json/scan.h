@@ -14,11 +14,11 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <optional>
 #include <span>
 
 #include "base/bytes.h"
+#include "json/names.h"
 
 namespace headrace::json {
 
@@ -63,15 +63,19 @@ enum class Utf8 : std::uint8_t { check, trust };
 
 // Checks `document`, whose top level must be an object, and finds the top-level members named by
 // `keys` (compared unescaped: `mod\u0065l` is `model`). found[i] answers keys[i]; absent ones have
-// Type::absent. With duplicate_key the whole document was valid and `found` holds the last one of
-// each. REQUIRES: found.size() >= keys.size(), keys.size() <= 32.
+// Type::absent, and nothing else of them is set. With duplicate_key the whole document was valid
+// and `found` holds the last one of each.
+// REQUIRES: found.size() >= keys.size(), keys.size() <= 32.
 ScanResult scan_object(Bytes document,
-                       std::span<const Bytes> keys,
+                       NameList keys,
                        std::span<FoundValue> found,
                        Utf8 utf8 = Utf8::check);
 
 // The same checks for a document of any type; finds nothing.
 ScanResult validate(Bytes document);
+
+// Whether `document` is UTF-8 all through, whatever else it is.
+ScanResult judge_utf8(Bytes document);
 
 // Walks the elements of an array that was checked before (a FoundValue's text, for instance).
 class ArrayWalk {
@@ -90,11 +94,23 @@ constexpr bool is_space(char c) {
   return c == ' ' || c == '\n' || c == '\r' || c == '\t';
 }
 
-// Most names differ in size or in their first byte: those need no call.
-inline bool same_name(Bytes left, Bytes right) {
-  if (left.size() != right.size()) return false;
-  return left.empty() || (left.front() == right.front() &&
-                          std::memcmp(left.data(), right.data(), left.size()) == 0);
+// The type of a value by its first byte. REQUIRES: a value begins with it.
+constexpr Type type_of(char front) {
+  switch (front) {
+    case '"':
+      return Type::string;
+    case '{':
+      return Type::object;
+    case '[':
+      return Type::array;
+    case 't':
+    case 'f':
+      return Type::boolean;
+    case 'n':
+      return Type::null;
+    default:
+      return Type::number;
+  }
 }
 
 }  // namespace headrace::json

@@ -7,6 +7,7 @@
 // Where an object holds a key twice the last one counts. Views live as long as tape and document.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -52,6 +53,19 @@ struct TapeResult {
 
 TapeResult write_tape(Bytes document, std::span<Node> tape, Utf8 utf8 = Utf8::check);
 
+// scan_object (scan.h) that writes the value of keys[taped] to `tape` on the way; its nodes count
+// from the whole document. `taped`: it was there and did fit. Of several it is the last one.
+struct TapedScan {
+  ScanResult scan;
+  bool taped = false;
+};
+TapedScan scan_object_taping(Bytes document,
+                             NameList keys,
+                             std::span<FoundValue> found,
+                             std::size_t taped,
+                             std::span<Node> tape,
+                             Utf8 utf8 = Utf8::check);
+
 // A value on a tape: a handle, cheap to copy. The default one is absent, and so is every member of
 // something that is not an object: lookups chain without checks between them.
 class Value {
@@ -74,6 +88,11 @@ class Value {
   bool escaped() const { return found() && node().escaped(); }
   // A string that reads `text`, escaped or not. REQUIRES: text is at most 64 bytes.
   bool reads(Bytes text) const;
+  // Which of `names` this string reads, escaped or not, or how many they are.
+  template <std::size_t kCount>
+  std::size_t index_in(const Names<kCount>& names) const {
+    return node().escaped() ? index_unescaped(names) : names.find(body());
+  }
   // A number without sign, fraction or exponent, or nothing.
   std::optional<std::uint64_t> count() const;
 
@@ -89,6 +108,7 @@ class Value {
   friend class Members;
 
   bool reads_unescaped(Bytes text) const;
+  std::size_t index_unescaped(NameList names) const;
   const Node& node() const { return *node_; }
   char front() const { return document_[node().begin]; }
 
@@ -122,29 +142,14 @@ class Members {
 };
 
 // Several members at once, in one walk: the values of `names`, absent where there is none.
-// `Names` is a constant array of Bytes, so that looking for them is comparing with constants.
-template <const auto& Names>
-std::array<Value, Names.size()> pick(Value object);
+// `names` is a constant array of Bytes, so that looking for them is comparing with constants.
+template <const auto& names>
+std::array<Value, names.size()> pick(Value object);
 
 // -- looked at for every value
 
 inline Type Value::type() const {
-  if (!found()) return Type::absent;
-  switch (front()) {
-    case '"':
-      return Type::string;
-    case '{':
-      return Type::object;
-    case '[':
-      return Type::array;
-    case 't':
-    case 'f':
-      return Type::boolean;
-    case 'n':
-      return Type::null;
-    default:
-      return Type::number;
-  }
+  return found() ? type_of(front()) : Type::absent;
 }
 
 inline Bytes Value::raw() const {
@@ -192,21 +197,25 @@ inline bool Value::reads(Bytes text) const {
   return node().escaped() ? reads_unescaped(text) : same_name(body(), text);
 }
 
-template <const auto& Names>
-std::array<Value, Names.size()> pick(Value object) {
-  std::array<Value, Names.size()> values;
+template <const auto& names>
+std::array<Value, names.size()> pick(Value object) {
+  constexpr std::size_t kFew = 8;
+  static constexpr Names<names.size()> kLists(names);
+  std::array<Value, names.size()> values;
   Members members(object);
   Value key;
   Value value;
   while (members.next(key, value)) {
+    if (names.size() > kFew || key.escaped()) {
+      const std::size_t index = key.index_in(kLists);
+      if (index != names.size()) values[index] = value;
+      continue;
+    }
     // Unrolled: no loop over the names is left, and most of them differ in size.
     const Bytes name = key.body();
-    const bool escaped = key.escaped();
     [&]<std::size_t... I>(std::index_sequence<I...>) {
-      (void)(((escaped ? key.reads(Names[I]) : same_name(name, Names[I])) &&
-              (values[I] = value, true)) ||
-             ...);
-    }(std::make_index_sequence<Names.size()>());
+      (void)((same_name(name, names[I]) && (values[I] = value, true)) || ...);
+    }(std::make_index_sequence<names.size()>());
   }
   return values;
 }

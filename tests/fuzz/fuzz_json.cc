@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
+#include <vector>
 
 #include "api/chat_request.h"
 #include "api/error_body.h"
@@ -17,6 +18,7 @@
 #include "dialect/usage.h"
 #include "json/find_word.h"
 #include "json/scan.h"
+#include "json/tape.h"
 #include "json/text.h"
 
 namespace headrace {
@@ -165,6 +167,34 @@ void check_scan(Bytes text) {
   }
 }
 
+// The tape finds the faults that the scan finds, and a member that is taped on the way of a scan
+// has the nodes that a tape of its own has.
+void check_tape(Bytes text) {
+  std::vector<json::Node> nodes(json::nodes_max(text.size()));
+  const json::TapeResult whole = json::write_tape(text, nodes);
+  const json::ScanResult judged = json::validate(text);
+  HEADRACE_ASSERT(!whole.full);
+  HEADRACE_ASSERT(whole.scan.fault == judged.fault && whole.scan.offset == judged.offset);
+
+  static constexpr json::Names kKeys(std::array<Bytes, 2>{"b", "a"});
+  std::array<json::FoundValue, 2> found;
+  const std::size_t room = text.size() % 24;
+  const json::TapedScan taped =
+      json::scan_object_taping(text, kKeys, found, 1, {nodes.data(), room});
+  std::array<json::FoundValue, 2> plain;
+  const json::ScanResult scan = json::scan_object(text, kKeys, plain);
+  HEADRACE_ASSERT(taped.scan.fault == scan.fault && taped.scan.offset == scan.offset);
+  if (!scan.ok() || !plain[1].found()) return;
+  HEADRACE_ASSERT(found[1].begin == plain[1].begin && found[1].size == plain[1].size);
+  std::vector<json::Node> own(json::nodes_max(plain[1].size));
+  const json::TapeResult alone = json::write_tape(plain[1].text(text), own);
+  HEADRACE_ASSERT(alone.ok() && taped.taped == (alone.nodes <= room));
+  for (std::size_t i = 0; taped.taped && i < alone.nodes; ++i) {
+    HEADRACE_ASSERT(nodes[i].begin == own[i].begin + plain[1].begin);
+    HEADRACE_ASSERT(nodes[i].size == own[i].size && nodes[i].link == own[i].link);
+  }
+}
+
 void check_request(Bytes text) {
   std::array<char, api::kModelScratchBytes> scratch;
   api::ErrorDetail detail;
@@ -221,6 +251,7 @@ void check_event(Bytes text) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const headrace::base::Bytes text(reinterpret_cast<const char*>(data), size);
   headrace::check_scan(text);
+  headrace::check_tape(text);
   headrace::check_request(text);
   headrace::check_search(text);
   headrace::check_event(text);

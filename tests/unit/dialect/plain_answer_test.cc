@@ -4,6 +4,8 @@
 
 #include <doctest/doctest.h>
 
+#include <string>
+
 namespace headrace::dialect {
 
 TEST_CASE("an object without a word of failure is an answer") {
@@ -24,10 +26,33 @@ TEST_CASE("an object without a word of failure is an answer") {
 }
 
 TEST_CASE("usage is found on the way") {
-  CHECK(judge_plain_answer(R"({"a":1,"usage": {"prompt_tokens":3} })").usage ==
+  CHECK(judge_plain_answer(R"({"a":1,"usage": {"prompt_tokens":3} })").usage.text() ==
         R"({"prompt_tokens":3})");
   CHECK(judge_plain_answer(R"({"usage":null})").usage.empty());
   CHECK(judge_plain_answer(R"({"x":{"usage":{}}})").usage.empty());
+}
+
+TEST_CASE("the usage that was found is read in either family") {
+  const PlainVerdict chat = judge_plain_answer(
+      R"({"usage":{"prompt_tokens":9,"completion_tokens":4,"prompt_tokens_details":{"cached_tokens":2}}})");
+  const api::Usage counts = read_usage(api::Family::openai, chat.usage);
+  CHECK(counts.of(TokenClass::input) == 7);
+  CHECK(counts.of(TokenClass::cache_read) == 2);
+  CHECK(counts.of(TokenClass::output) == 4);
+  const PlainVerdict message =
+      judge_plain_answer(R"({"a":{},"usage":{"input_tokens":5,"output_tokens":6}})");
+  CHECK(read_usage(api::Family::anthropic, message.usage).of(TokenClass::input) == 5);
+  CHECK(read_usage(api::Family::anthropic, message.usage).of(TokenClass::output) == 6);
+}
+
+TEST_CASE("a usage far larger than any is not read, and an answer all the same") {
+  std::string body = R"({"usage":{"prompt_tokens":9)";
+  for (int i = 0; i < 200; ++i) body += ",\"a\":1";
+  const PlainVerdict verdict = judge_plain_answer(body + "}}");
+  CHECK(verdict.kind == PlainAnswer::answer);
+  CHECK_FALSE(verdict.usage.empty());
+  CHECK(read_usage(api::Family::openai, verdict.usage).empty());
+  CHECK(judge_plain_answer(body + ",}}").kind == PlainAnswer::unreadable);
 }
 
 TEST_CASE("a failure in the place of an answer is one, whatever the status said") {

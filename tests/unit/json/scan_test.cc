@@ -303,5 +303,38 @@ TEST_CASE(
   CHECK(invalid == 188);
 }
 
+TEST_CASE("a document that does not end in its bracket is judged as one that does") {
+  const std::string deep(kDepth, '[');
+  for (const std::string& text : {std::string("{}"),
+                                  std::string("[[1,2],{\"a\":[true,null]}]"),
+                                  std::string("{\"a\":1}]"),
+                                  std::string("[1]]"),
+                                  std::string("[1}"),
+                                  std::string("]"),
+                                  std::string("12]"),
+                                  std::string("\"a\"}"),
+                                  std::string("[\"a]"),
+                                  std::string("[\"a\\]"),
+                                  std::string("[\"\\u12]"),
+                                  std::string("[tru]"),
+                                  std::string("[-]"),
+                                  std::string("[1.]"),
+                                  std::string("[1e+]"),
+                                  std::string("{\"a\"}"),
+                                  std::string("{\"a\":}"),
+                                  std::string("{\"a\":1,}"),
+                                  std::string("{\"a\" \n : [ 1 , 2 ] }"),
+                                  deep + "]"}) {
+    CAPTURE(text);
+    const ScanResult closed = validate(text);
+    const ScanResult open = validate(text + "\n");
+    CHECK(static_cast<int>(closed.fault) == static_cast<int>(open.fault));
+    // What ends too soon does so behind the blank that was added.
+    const bool at_end = !closed.ok() && closed.offset == text.size();
+    const bool in_string = at_end && text.find('"') != Bytes::npos;
+    CHECK(open.offset == closed.offset + (at_end && !in_string ? 1 : 0));
+  }
+}
+
 }  // namespace
 }  // namespace headrace::json

@@ -134,5 +134,93 @@ TEST_CASE("UTF-8 is only judged where it is asked for") {
   CHECK_FALSE(Read("[\"\xFF\"]", Utf8::check).result.ok());
 }
 
+TEST_CASE("a count is a number of digits alone that is not too large") {
+  const Read read(R"([0,7,1234567890123456789,18446744073709551615,18446744073709551616,)"
+                  R"(99999999999999999999999,-1,1.0,1e3,"12",null,[],{}])");
+  Elements elements(read.root());
+  Value value;
+  for (const std::optional<std::uint64_t> expected :
+       {std::optional<std::uint64_t>(0),
+        std::optional<std::uint64_t>(7),
+        std::optional<std::uint64_t>(1234567890123456789),
+        std::optional<std::uint64_t>(UINT64_MAX)}) {
+    REQUIRE(elements.next(value));
+    CHECK(value.count() == expected);
+  }
+  while (elements.next(value)) {
+    CAPTURE(value.raw());
+    CHECK_FALSE(value.count().has_value());
+  }
+  CHECK_FALSE(Value().count().has_value());
+}
+
+// -- a member that is taped on the way
+
+struct Taped {
+  explicit Taped(Bytes document, std::size_t room = 16, Utf8 utf8 = Utf8::check) : nodes(room) {
+    static constexpr Names kKeys(std::array<Bytes, 2>{"a", "usage"});
+    scan = scan_object_taping(document, kKeys, found, 1, nodes, utf8);
+    plain = scan_object(document, kKeys, plain_found, utf8);
+    CHECK(scan.scan.fault == plain.fault);
+    CHECK(scan.scan.offset == plain.offset);
+    usage = scan.taped ? Value(document.data(), nodes.data()) : Value();
+  }
+  std::vector<Node> nodes;
+  std::array<FoundValue, 2> found;
+  std::array<FoundValue, 2> plain_found;
+  TapedScan scan;
+  ScanResult plain;
+  Value usage;
+};
+
+TEST_CASE("a scan writes the value of one member to a tape on the way") {
+  const Bytes document =
+      R"( {"b":[{}],"usage" : {"x":[1,{"y":2}],"z":"t\n"} ,"a":3,"c":{"usage":4}} )";
+  const Taped taped(document);
+  REQUIRE(taped.scan.scan.ok());
+  REQUIRE(taped.scan.taped);
+  CHECK(taped.usage.raw() == taped.found[1].text(document));
+  CHECK(taped.usage.member("z").reads("t\n"));
+  CHECK(taped.usage.inner_nodes() == 8);
+  CHECK(taped.found[0].text(document) == "3");
+}
+
+TEST_CASE("a value that does not fit the tape is judged and found all the same") {
+  const Taped fits(R"({"usage":[1,2],"a":1})", 3);
+  CHECK(fits.scan.taped);
+  for (const std::size_t room : {0u, 1u, 2u}) {
+    const Taped cut(R"({"usage":[1,2],"a":1})", room);
+    CHECK(cut.scan.scan.ok());
+    CHECK_FALSE(cut.scan.taped);
+    CHECK(cut.found[1].type == Type::array);
+    CHECK(cut.found[0].found());
+    CHECK(Taped(R"({"usage":[1,2},"a":1})", room).scan.scan.fault == Fault::syntax);
+  }
+}
+
+TEST_CASE("of several members of the name the last one is taped") {
+  const Taped taped(R"({"usage":{"x":1},"usage":{"x":2}})");
+  CHECK(taped.scan.scan.fault == Fault::duplicate_key);
+  CHECK(taped.usage.member("x").raw() == "2");
+  CHECK_FALSE(Taped(R"({"usage":1,"usage":[1,2,3]})", 2).scan.taped);
+}
+
+TEST_CASE("faults of a taped value are those of the scan") {
+  const std::string deep(kDepth - 1, '[');
+  for (const std::string& text : {std::string(R"({"usage":{"x":1,}})"),
+                                  std::string(R"({"usage":{"x":01}})"),
+                                  std::string(R"({"usage":{"x":"\q"}})"),
+                                  std::string(R"({"usage":[1}})"),
+                                  std::string(R"({"usage":)"),
+                                  std::string(R"({"usage":[)"),
+                                  std::string("{\"usage\":[\"\xFF\"]}"),
+                                  "{\"usage\":" + deep + std::string(kDepth - 1, ']') + "}",
+                                  "{\"usage\":[" + deep + std::string(kDepth, ']') + "}"}) {
+    CAPTURE(text);
+    const Taped taped(text, 200);
+  }
+  CHECK_FALSE(Taped(R"({"a":1})").scan.taped);
+}
+
 }  // namespace
 }  // namespace headrace::json
