@@ -14,7 +14,8 @@ inline bool write_text(headrace::net::TlsEngine& engine, std::string_view text) 
   headrace::io::SliceQueue queue;
   queue.push(headrace::io::Slice::borrowed(text));
   while (!queue.empty()) {
-    if (!engine.write(queue, std::min(queue.bytes(), headrace::base::limits::kTlsRecordBytes))) return false;
+    if (!engine.write(queue, std::min(queue.bytes(), headrace::base::limits::kTlsRecordBytes)))
+      return false;
   }
   return true;
 }
