@@ -224,20 +224,20 @@ TEST_CASE("heads that wait are framed as they were given, whatever goes on aroun
   client.give(server.output());
   const std::string filler(150, 'f');
   std::vector<HeardStream*> asked;
-  for (int i = 0; i < 60; ++i) {
+  for (std::size_t i = 0; i < 60; ++i) {
     const std::string field = "X-Number: " + std::to_string(i) + "\r\nx-filler: " + filler + "\r\n";
     asked.push_back(client.ask("", field));
     REQUIRE(asked.back() != nullptr);
     churn(client.blocks);
   }
-  for (int i = 0; i < 60; i += 3) client.session.reset(*asked[i], H2Code::cancel);
+  for (std::size_t i = 0; i < 60; i += 3) client.session.reset(*asked[i], H2Code::cancel);
   for (int turns = 0; turns < 1000 && client.session.wants_to_send(); ++turns) {
     server.give(client.output(100));
     churn(client.blocks);
   }
   CHECK(client.blocks.blocks_out() == 0);
   REQUIRE(server.streams.size() == 40);
-  for (int i = 0; i < 60; ++i) {
+  for (std::size_t i = 0; i < 60; ++i) {
     HeardStream* heard = server.find(static_cast<std::uint32_t>(asked[i]->number));
     CHECK((heard == nullptr) == (i % 3 == 0));
     if (heard == nullptr) continue;
@@ -253,7 +253,7 @@ TEST_CASE("heads that wait are framed as they were given, whatever goes on aroun
     churn(server.blocks);
   }
   CHECK(server.blocks.blocks_out() == 0);
-  for (int i = 0; i < 60; ++i) {
+  for (std::size_t i = 0; i < 60; ++i) {
     const std::string number = "\nx-number: " + std::to_string(1000 + i);
     CHECK((asked[i]->head.find(number + "\nx-filler: " + filler) != std::string::npos) ==
           (i % 3 == 2));
