@@ -115,7 +115,8 @@ void Worker::use(const proxy::Rules& rules) {
   }
   const std::size_t places = std::min(listeners_.size(), snapshot.listen.size());
   for (std::size_t i = 0; i < places; ++i) listeners_[i]->set_terms(snapshot.listen[i]);
-  io_.set_rehearsal(speaks_tls(snapshot) ? &tls_rehearsal_ : nullptr);
+  tls_rehearsal_ = speaks_tls(snapshot) ? std::make_unique<net::TlsRehearsal>() : nullptr;
+  io_.set_rehearsal(tls_rehearsal_.get());
   pool_.keep_warm();
   shop_.live = live.get();
   lives_.push_back(std::move(live));

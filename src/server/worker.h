@@ -81,7 +81,7 @@ class Worker final : public io::WakeOwner, public AcceptOwner, public proxy::Cli
   void publish_counters();
 
   io::Io& io_;
-  net::TlsRehearsal tls_rehearsal_;
+  std::unique_ptr<net::TlsRehearsal> tls_rehearsal_;  // where TLS is spoken
   telemetry::WorkerCounters& counters_;
   upstream::Pool pool_;
   proxy::Workshop shop_;
