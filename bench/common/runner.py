@@ -117,6 +117,20 @@ def print_table(bars):
             print(f"{'':<{width}}    {bar['note']}")
 
 
+class OnProbeCpu:
+    """This process beside the mock, and not in the way of the gateway."""
+
+    def __init__(self, bench):
+        self.cpu = bench.probe_cpu
+
+    def __enter__(self):
+        self.before = os.sched_getaffinity(0)
+        os.sched_setaffinity(0, {self.cpu})
+
+    def __exit__(self, *_):
+        os.sched_setaffinity(0, self.before)
+
+
 def may_run_realtime():
     """Tried in a child, so that this process stays what it is."""
     attempt = "import os; os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(10))"

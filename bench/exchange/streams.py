@@ -3,7 +3,6 @@ event, and whether it allocates. The mock paces them; streams begin spread over 
 one. Client and mock share the CPU that the gateway does not have."""
 
 import json
-import os
 import selectors
 import signal
 import socket
@@ -12,7 +11,7 @@ from pathlib import Path
 
 from everything import CLIENT_KEY, Everything, Mock
 from measure import EXPORTER_SETTLES_S, worst
-from runner import Figures
+from runner import Figures, OnProbeCpu
 from servers import Failed
 
 STREAMS = 50
@@ -131,20 +130,6 @@ def wait_empty(server):
         if time.monotonic() > deadline:
             raise Failed(f"{server.name} still holds streams that are gone")
         time.sleep(0.02)
-
-
-class OnProbeCpu:
-    """This process beside the mock, and not in the way of the gateway."""
-
-    def __init__(self, bench):
-        self.cpu = bench.probe_cpu
-
-    def __enter__(self):
-        self.before = os.sched_getaffinity(0)
-        os.sched_setaffinity(0, {self.cpu})
-
-    def __exit__(self, *_):
-        os.sched_setaffinity(0, self.before)
 
 
 def spend(server, client, provider, seconds):

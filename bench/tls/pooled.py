@@ -11,7 +11,7 @@ import time
 from clients import body_of, request_h1
 from measure import EXPORTER_SETTLES_S
 from provider import SecuredMock
-from runner import Figures
+from runner import Figures, OnProbeCpu
 from secured import SecuredHeadrace
 from servers import Failed
 
@@ -120,7 +120,7 @@ def percentile_bound_us(server, family, share):
 
 def acquire(bench):
     waves = WAVES_QUICK if bench.quick else WAVES
-    with SecuredMock(bench, h2=False, ttft="const:50ms") as mock:
+    with OnProbeCpu(bench), SecuredMock(bench, h2=False, ttft="const:50ms") as mock:
         relay = Relay(mock)
         try:
             with SecuredHeadrace(bench, "off", warm_min=POOLED, provider=relay) as server:
