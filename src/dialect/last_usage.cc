@@ -8,8 +8,6 @@
 namespace headrace::dialect {
 namespace {
 
-constexpr std::size_t kUsageNodes = 192;  // a usage object has some forty
-
 // The object in front of `text`, or nothing when it does not end in it.
 Bytes leading_object(Bytes text) {
   std::size_t depth = 0;
@@ -31,14 +29,10 @@ Bytes leading_object(Bytes text) {
 }
 
 // Nothing where it is none.
-api::Usage read_usage(api::Family provider, Bytes object) {
+api::Usage usage_of(api::Family provider, Bytes object) {
   std::array<json::Node, kUsageNodes> nodes;
   if (object.empty() || !json::write_tape(object, nodes, json::Utf8::trust).ok()) return {};
-  const json::Value usage(&object.front(), nodes.data());
-  if (provider == api::Family::openai) return read_openai_usage(usage);
-  AnthropicCounts counts;
-  counts.read(usage);
-  return counts.disjoint();
+  return read_usage(provider, json::Value(&object.front(), nodes.data()));
 }
 
 }  // namespace
@@ -50,7 +44,7 @@ api::Usage last_usage(api::Family provider, Bytes tail) {
   if (at == Bytes::npos) return {};
   const std::size_t begin = tail.find_first_not_of(kBetween, at + kKey.size());
   if (begin == Bytes::npos || tail[begin] != '{') return {};
-  return read_usage(provider, leading_object(tail.substr(begin)));
+  return usage_of(provider, leading_object(tail.substr(begin)));
 }
 
 }  // namespace headrace::dialect

@@ -2,7 +2,6 @@
 
 #include <array>
 
-#include "dialect/usage.h"
 #include "json/scan.h"
 #include "json/text.h"
 
@@ -66,13 +65,6 @@ PlainVerdict judge_plain_answer(Bytes body) {
   const FoundValue& tier = found[kTier];
   if (tier.type == Type::string) verdict.tier = tier.text(body).substr(1, tier.size - 2);
   return verdict;
-}
-
-api::Usage read_usage(api::Family provider, const SeenUsage& usage) {
-  if (provider == api::Family::openai) return read_openai_usage(usage.value());
-  AnthropicCounts counts;
-  counts.read(usage.value());
-  return counts.disjoint();
 }
 
 }  // namespace headrace::dialect

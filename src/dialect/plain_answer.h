@@ -4,12 +4,10 @@
 #pragma once
 
 #include <array>
-#include <cstddef>
 #include <cstdint>
 
-#include "api/error_body.h"
-#include "api/usage.h"
 #include "base/bytes.h"
+#include "dialect/usage.h"
 #include "json/tape.h"
 
 namespace headrace::dialect {
@@ -36,12 +34,11 @@ class SeenUsage {
 
  private:
   friend PlainVerdict judge_plain_answer(Bytes body);
-  static constexpr std::size_t kNodes = 192;  // a usage object has some forty
 
   Bytes text_;
   const char* answer_ = nullptr;
   bool taped_ = false;
-  std::array<json::Node, kNodes> nodes_;
+  std::array<json::Node, kUsageNodes> nodes_;
 };
 
 struct PlainVerdict {
@@ -51,8 +48,5 @@ struct PlainVerdict {
 };
 
 PlainVerdict judge_plain_answer(Bytes body);
-
-// What a usage object says; nothing where it is none.
-api::Usage read_usage(api::Family provider, const SeenUsage& usage);
 
 }  // namespace headrace::dialect

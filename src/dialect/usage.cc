@@ -19,8 +19,6 @@ using json::Node;
 using json::Type;
 using json::Value;
 
-constexpr std::size_t kUsageNodes = 192;  // a usage object has some forty
-
 // Most of those that are asked for are absent.
 std::uint32_t tokens(const Value& value) {
   if (!value.found()) return kNoTokens;
@@ -267,6 +265,13 @@ bool scan_response_event(Bytes event, char* scratch, UsageScan& scan) {
   if (!parsed.has_data) return false;
   const Bytes response = object_member(parsed.data, "response");
   return !response.empty() && scan_response_answer(response, scratch, scan);
+}
+
+Usage read_usage(api::Family provider, Value usage) {
+  if (provider == api::Family::openai) return read_openai_usage(usage);
+  AnthropicCounts counts;
+  counts.read(usage);
+  return counts.disjoint();
 }
 
 void write_openai_usage(const Usage& usage, api::JsonBuilder& out) {

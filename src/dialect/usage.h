@@ -4,8 +4,10 @@
 // passed in.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
+#include "api/error_body.h"
 #include "api/json_builder.h"
 #include "api/usage.h"
 #include "json/tape.h"
@@ -33,6 +35,11 @@ struct AnthropicCounts {
   void read(json::Value usage);
   api::Usage disjoint() const;
 };
+
+inline constexpr std::size_t kUsageNodes = 192;  // of a usage object on a tape: it has some forty
+
+// What a usage object of a provider of that family says; nothing where it is none.
+api::Usage read_usage(api::Family provider, json::Value usage);
 
 // Usage so far of one answer that passes in its provider's own dialect.
 struct UsageScan {

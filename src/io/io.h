@@ -183,7 +183,7 @@ class Io {
   TurnEndList turn_ends_;
 
  private:
-  // As good as twice as often, and a sixtieth of the polling.
+  // As good as twice as often (docs/benchmarks.md).
   static constexpr base::Nanos kRehearseEvery = 20 * base::kMicrosecond;
 
   Rehearsal* rehearsal_ = nullptr;

@@ -1,6 +1,6 @@
 // The inner loops of the scanner: where a JSON string ends, sixteen bytes at a time where the
-// machine has SSE2. Most strings of most documents are short and plain: `plain_end` sees their end
-// at one look, and keeps the loop of its caller small. All others are judged by `judge_string`.
+// machine has SSE2. Most strings of most documents are short and plain: `to_plain_end` sees their
+// end at one look, and keeps the loop of its caller small. All others are judged by `judge_string`.
 // Reads only inside the document. Stateless, any thread.
 #pragma once
 
@@ -22,9 +22,7 @@ inline constexpr std::size_t kBlock = 16;
 [[gnu::always_inline]] inline __m128i block_at(const char* place) {
   return _mm_loadu_si128(reinterpret_cast<const __m128i*>(place));
 }
-#endif
 
-#ifdef __SSE2__
 // One bit for each byte of the block that is special, or above ASCII.
 [[gnu::always_inline]] inline unsigned not_plain_ascii(const char* place) {
   // With their second bit turned, the quote and the control bytes are those not above the blank;

@@ -193,7 +193,7 @@ void Attempt::see_piece(base::Bytes piece) {
 
 void Attempt::read_usage(base::Bytes answer, const dialect::PlainVerdict& seen) {
   if (!seen.usage.empty()) {
-    scan_.usage = dialect::read_usage(aim_.dialect->family, seen.usage);
+    scan_.usage = dialect::read_usage(aim_.dialect->family, seen.usage.value());
     scan_.usage.set_tier(seen.tier);
   } else if (dialect::may_carry_usage(answer)) {  // further inside
     answers().scan_answer(answer, nullptr, scan_);

@@ -35,14 +35,14 @@ TEST_CASE("usage is found on the way") {
 TEST_CASE("the usage that was found is read in either family") {
   const PlainVerdict chat = judge_plain_answer(
       R"({"usage":{"prompt_tokens":9,"completion_tokens":4,"prompt_tokens_details":{"cached_tokens":2}}})");
-  const api::Usage counts = read_usage(api::Family::openai, chat.usage);
+  const api::Usage counts = read_usage(api::Family::openai, chat.usage.value());
   CHECK(counts.of(TokenClass::input) == 7);
   CHECK(counts.of(TokenClass::cache_read) == 2);
   CHECK(counts.of(TokenClass::output) == 4);
   const PlainVerdict message =
       judge_plain_answer(R"({"a":{},"usage":{"input_tokens":5,"output_tokens":6}})");
-  CHECK(read_usage(api::Family::anthropic, message.usage).of(TokenClass::input) == 5);
-  CHECK(read_usage(api::Family::anthropic, message.usage).of(TokenClass::output) == 6);
+  CHECK(read_usage(api::Family::anthropic, message.usage.value()).of(TokenClass::input) == 5);
+  CHECK(read_usage(api::Family::anthropic, message.usage.value()).of(TokenClass::output) == 6);
 }
 
 TEST_CASE("a usage far larger than any is not read, and an answer all the same") {
@@ -51,7 +51,7 @@ TEST_CASE("a usage far larger than any is not read, and an answer all the same")
   const PlainVerdict verdict = judge_plain_answer(body + "}}");
   CHECK(verdict.kind == PlainAnswer::answer);
   CHECK_FALSE(verdict.usage.empty());
-  CHECK(read_usage(api::Family::openai, verdict.usage).empty());
+  CHECK(read_usage(api::Family::openai, verdict.usage.value()).empty());
   CHECK(judge_plain_answer(body + ",}}").kind == PlainAnswer::unreadable);
 }
 
